@@ -1,0 +1,166 @@
+/** Who may do what. The one function that every command, mention, reply, button, modal, API call and CLI call asks. */
+import type { Action, Actor, ApiScope } from './actor.ts'
+import type { Requester } from './task.ts'
+
+/** Lists of immutable ids for one chat platform. All lists empty: nobody but the admins. `*` in users: everybody in the scopes. */
+export interface AccessList {
+  scopes: readonly string[]
+  channels: readonly string[]
+  users: readonly string[]
+  groups: readonly string[]
+  admins: readonly string[]
+  approvers: readonly string[]
+}
+
+export interface AccessRules {
+  slack: AccessList
+  discord: AccessList
+  /** The requester may not approve their own plan. */
+  approverIsNotRequester: boolean
+  /** Whoever is admitted and can see the thread may cancel. */
+  anyoneMayCancel: boolean
+}
+
+/** What authorisation needs to know of a task. */
+export interface TaskFacts {
+  id: number
+  requester: Requester
+  /** Of the plan that awaits approval: it has a step that is privileged, unreadable or uses the network. */
+  highRisk: boolean
+}
+
+export type Authorization = { allowed: true } | { allowed: false; sentence: string }
+
+const ALLOWED: Authorization = { allowed: true }
+
+/** Fails closed: an actor, platform or action that is not known here is refused. `task` is null only for submit, audit and admin. */
+export function authorize(actor: Actor, action: Action, task: TaskFacts | null, rules: AccessRules): Authorization {
+  switch (actor.platform) {
+    case 'api':
+    case 'cli':
+      return authorizeByScope(actor, action)
+    case 'slack':
+      return authorizeInChat(actor, action, task, rules, rules.slack)
+    case 'discord':
+      return authorizeInChat(actor, action, task, rules, rules.discord)
+    default:
+      return refused('This way in is not open.')
+  }
+}
+
+const NEEDED_SCOPE: Record<Action, ApiScope> = {
+  submit: 'submit',
+  view: 'read',
+  cancel: 'submit',
+  retry: 'submit',
+  refine: 'submit',
+  discard: 'submit',
+  approve: 'approve',
+  reject: 'approve',
+  edit_plan: 'approve',
+  audit: 'admin',
+  admin: 'admin',
+}
+
+function authorizeByScope(actor: Actor, action: Action): Authorization {
+  const needed = NEEDED_SCOPE[action]
+  if (actor.apiScopes.includes('admin') || actor.apiScopes.includes(needed)) return ALLOWED
+  return refused(`This token lacks the scope "${needed}".`)
+}
+
+function authorizeInChat(
+  actor: Actor,
+  action: Action,
+  task: TaskFacts | null,
+  rules: AccessRules,
+  list: AccessList,
+): Authorization {
+  if (actor.isBot) return refused('Bots may not use the assistant.')
+  if (isAdmin(actor, list)) return mayDecideOwn(actor, action, task, rules)
+  if (!isAdmitted(actor, list)) return refused('You are not on the list of people who may use the assistant here.')
+  if (action === 'submit') return ALLOWED
+  if (action === 'audit' || action === 'admin') return refused('Only admins may do this.')
+  if (task === null) return refused('There is no such task.')
+  if (!isSamePlatform(actor, task)) return refused('This task belongs to another place.')
+  return authorizeOnTask(actor, action, task, rules, list)
+}
+
+function authorizeOnTask(
+  actor: Actor,
+  action: Action,
+  task: TaskFacts,
+  rules: AccessRules,
+  list: AccessList,
+): Authorization {
+  const isRequester = isSamePerson(actor, task.requester)
+  switch (action) {
+    case 'view':
+      return ALLOWED
+    case 'cancel':
+      return isRequester || rules.anyoneMayCancel
+        ? ALLOWED
+        : refused(`Only ${task.requester.name} or an admin may do this.`)
+    case 'retry':
+    case 'refine':
+      return ALLOWED
+    case 'discard':
+      return isRequester ? ALLOWED : refused(`Only ${task.requester.name} or an admin may do this.`)
+    case 'approve':
+    case 'reject':
+    case 'edit_plan':
+      return authorizeDecision(actor, action, task, rules, list)
+    default:
+      return refused('This is not allowed here.')
+  }
+}
+
+function authorizeDecision(
+  actor: Actor,
+  action: Action,
+  task: TaskFacts,
+  rules: AccessRules,
+  list: AccessList,
+): Authorization {
+  const isRequester = isSamePerson(actor, task.requester)
+  if (list.approvers.includes(actor.userId)) return mayDecideOwn(actor, action, task, rules)
+  if (action === 'reject' && isRequester) return ALLOWED
+  if (!isRequester || list.approvers.length > 0) return refused('Only an approver may decide on this plan.')
+  if (task.highRisk) return refused('This plan is high-risk: an approver or an admin has to decide.')
+  return mayDecideOwn(actor, action, task, rules)
+}
+
+/** Two people, where the setting asks for it: also for approvers and admins. */
+function mayDecideOwn(actor: Actor, action: Action, task: TaskFacts | null, rules: AccessRules): Authorization {
+  const isDecision = action === 'approve' || action === 'edit_plan'
+  if (isDecision && rules.approverIsNotRequester && task !== null && isSamePerson(actor, task.requester)) {
+    return refused('Somebody other than the requester has to approve this plan.')
+  }
+  return ALLOWED
+}
+
+function isAdmitted(actor: Actor, list: AccessList): boolean {
+  if (actor.isGuest) return list.users.includes(actor.userId)
+  if (list.scopes.length > 0 && actor.scope !== '' && !list.scopes.includes(actor.scope)) return false
+  return (
+    list.users.includes('*') ||
+    list.users.includes(actor.userId) ||
+    list.channels.includes(actor.channelId) ||
+    actor.groups.some((group) => list.groups.includes(group))
+  )
+}
+
+function isAdmin(actor: Actor, list: AccessList): boolean {
+  return !actor.isBot && list.admins.includes(actor.userId)
+}
+
+function isSamePlatform(actor: Actor, task: TaskFacts): boolean {
+  return task.requester.platform === actor.platform && task.requester.scope === actor.scope
+}
+
+function isSamePerson(actor: Actor, requester: Requester): boolean {
+  return actor.platform === requester.platform && actor.userId === requester.userId
+}
+
+function refused(sentence: string): Authorization {
+  return { allowed: false, sentence }
+}

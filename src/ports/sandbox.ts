@@ -1,0 +1,68 @@
+import type { ApprovedPlan } from '../core/approval.ts'
+import { AppError } from '../core/errors.ts'
+import type { StepEnd } from '../core/outcome.ts'
+
+export interface SandboxLimits {
+  memoryBytes: number
+  processes: number
+  cpuSeconds: number
+  fileBytes: number
+  diskBytes: number
+  openFiles: number
+  /** Of /tmp and /dev/shm together. */
+  scratchBytes: number
+}
+
+export interface SandboxTask {
+  taskId: number
+  /** The commands' working directory on the host; its only writable folder. */
+  directory: string
+  /** Names that the operator let through; PATH, HOME and the like are the sandbox's own. */
+  environment: Readonly<Record<string, string>>
+  limits: SandboxLimits
+}
+
+export interface StepOptions {
+  timeoutMs: number
+  /** Raw bytes as they come, stdout and stderr together. The chunk is only valid during the call. Back-pressure: await the returned promise. */
+  onOutput(chunk: Buffer): void | Promise<void>
+  signal: AbortSignal
+}
+
+/** One layer of protection as measured on this machine, by really starting a sandbox. */
+export interface SandboxLayer {
+  name: string
+  on: boolean
+  /** What is missing and what to do about it; '' when on. */
+  fix: string
+}
+
+export interface SandboxReport {
+  kind: 'bubblewrap' | 'none'
+  strength: 'full' | 'weak' | 'none'
+  layers: readonly SandboxLayer[]
+}
+
+/** The sandbox never started. */
+export class SandboxError extends AppError {}
+
+export interface Sandbox {
+  /** Starts a real sandbox once and reports each layer; the result is kept. Throws SandboxError when none can start. */
+  check(): Promise<SandboxReport>
+  /** One sandbox for a task: steps of its plans run in it one after another, state carries over. Throws SandboxError. */
+  open(task: SandboxTask, plan: ApprovedPlan): Promise<SandboxSession>
+  /** Ends what an earlier run of this program left behind (own prefix only). May be called any time. */
+  sweep(): Promise<void>
+}
+
+export interface SandboxSession extends AsyncDisposable {
+  /**
+   * Runs step `index` of `plan`. Every way it can end is returned, never thrown.
+   * Aborting `signal` ends every process of the task, and settles only when they are gone. After any end but
+   * exited or signalled the session is over: dispose it.
+   * `plan` may be a later round's than the session was opened with, when it asks for no more network than that one.
+   */
+  run(plan: ApprovedPlan, index: number, options: StepOptions): Promise<StepEnd>
+  /** Ends every process of the task and waits until they are gone. May be called twice. */
+  [Symbol.asyncDispose](): Promise<void>
+}
