@@ -9,7 +9,7 @@ export interface Actor {
   platform: Platform
   /** Slack workspace or Discord guild; '' where there is none (a Discord DM, the API, the CLI). */
   scope: string
-  /** Where they act; '' where there is none. A direct message has its own id and `isDirect`. */
+  /** Where they act, for a thread the channel it is in; '' where there is none. A direct message has its own id and `isDirect`. */
   channelId: string
   isDirect: boolean
   userId: string

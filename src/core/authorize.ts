@@ -25,6 +25,8 @@ export interface AccessRules {
 export interface TaskFacts {
   id: number
   requester: Requester
+  /** Channel that it is told of in; '' where there is none. */
+  channelId: string
   /** Of the plan that awaits approval: it has a step that is privileged, unreadable or uses the network. */
   highRisk: boolean
 }
@@ -93,18 +95,16 @@ function authorizeOnTask(
   list: AccessList,
 ): Authorization {
   const isRequester = isSamePerson(actor, task.requester)
+  if (!isRequester && !maySee(actor, task, list)) return refused(`Task #${task.id} is not one that you can see.`)
   switch (action) {
     case 'view':
-      return ALLOWED
-    case 'cancel':
-      return isRequester || rules.anyoneMayCancel
-        ? ALLOWED
-        : refused(`Only ${task.requester.name} or an admin may do this.`)
     case 'retry':
     case 'refine':
       return ALLOWED
+    case 'cancel':
+      return isRequester || rules.anyoneMayCancel ? ALLOWED : onlyRequester(task)
     case 'discard':
-      return isRequester ? ALLOWED : refused(`Only ${task.requester.name} or an admin may do this.`)
+      return isRequester ? ALLOWED : onlyRequester(task)
     case 'approve':
     case 'reject':
     case 'edit_plan':
@@ -112,6 +112,15 @@ function authorizeOnTask(
     default:
       return refused('This is not allowed here.')
   }
+}
+
+/** Others see a task in the channel that it is told of in; approvers see all of their workspace. */
+function maySee(actor: Actor, task: TaskFacts, list: AccessList): boolean {
+  return list.approvers.includes(actor.userId) || (actor.channelId !== '' && actor.channelId === task.channelId)
+}
+
+function onlyRequester(task: TaskFacts): Authorization {
+  return refused(`Only ${task.requester.name} or an admin may do this.`)
 }
 
 function authorizeDecision(

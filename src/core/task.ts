@@ -47,6 +47,8 @@ export interface Requester {
 export interface Place {
   platform: Platform
   key: string
+  /** Immutable id of the channel, for a thread that of the channel it is in; '' where there is none. Limits and visibility go by it. */
+  channelId: string
   thread: boolean
 }
 
