@@ -59,6 +59,8 @@ export type TaskKind = 'request' | 'retry' | 'rerun' | 'refine' | 'resume'
 export interface InputFile {
   name: string
   sizeBytes: number | null
+  /** As announced by the platform; null when it said nothing. */
+  mimeType: string | null
   source: InputSource
   state: 'waiting' | 'saved' | 'failed'
   /** Why it could not be saved, for people. */

@@ -70,8 +70,8 @@ export interface Workspace {
     bytes: AsyncIterable<Uint8Array>,
     expect: { sizeBytes: number | null; mimeType: string | null },
   ): Promise<{ name: string; sizeBytes: number }>
-  /** Copies all inputs of another task. */
-  copyInputs(fromTaskId: number, toTaskId: number): Promise<void>
+  /** Copies one saved input of another task. */
+  copyInput(fromTaskId: number, toTaskId: number, name: string): Promise<{ name: string; sizeBytes: number }>
   openLog(taskId: number): Promise<LogWriter>
   /** The last `lines` lines, read from the end: its cost does not grow with the log. An empty tail when there is no log. */
   tail(taskId: number, lines: number): Promise<LogTail>
