@@ -55,6 +55,7 @@ const FAILURE_SENTENCES = {
   planner_unreachable: 'The model server cannot be reached. Start it with `ollama serve`, or set OLLAMA_HOST.',
   model_missing: 'The model is not installed on the model server.',
   model_timeout: 'The model did not answer in time.',
+  model_error: 'The model server reported an error.',
   plan_invalid: 'The model gave no usable plan, asked three times.',
   refused_by_model: 'The model declined to do this.',
   denied_by_policy: 'The plan is not allowed by the policy.',

@@ -45,7 +45,8 @@ export interface PlannerStatus {
   fix: string | null
 }
 
-export type PlannerErrorCode = 'unreachable' | 'model_missing' | 'timeout'
+/** `model_error`: the server answered, but with an error of its own (out of memory, a crashed runner, an access rule). */
+export type PlannerErrorCode = 'unreachable' | 'model_missing' | 'timeout' | 'model_error'
 
 export class PlannerError extends AppError {
   declare readonly code: PlannerErrorCode
@@ -58,7 +59,7 @@ export class PlannerError extends AppError {
 export interface Planner {
   /**
    * Asks the model, at most three times while its replies are unusable; `onPhase` tells what it is busy with.
-   * Throws PlannerError (unreachable, model_missing, timeout), and the signal's reason when aborted; aborting hangs up at once.
+   * Throws PlannerError (unreachable, model_missing, timeout, model_error), and the signal's reason when aborted; aborting hangs up at once.
    */
   plan(request: PlanRequest, options: { signal: AbortSignal; onPhase(phase: PlanningPhase): void }): Promise<PlanReply>
   /**
