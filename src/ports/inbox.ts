@@ -65,6 +65,15 @@ export interface ReplyRequest {
   addressed: boolean
 }
 
+export interface RefineRequest {
+  actor: Actor
+  taskId: number
+  /** What should be different, in the person's words. */
+  text: string
+  attachments: readonly Attachment[]
+  dedupeKey: string | null
+}
+
 /**
  * The one door in. Everything asks `authorize` here, once; refusals are returned and audited, never thrown.
  * Throws only StoreError (the store cannot be used).
@@ -74,6 +83,8 @@ export interface Inbox {
   /** cancel, retry, rerun, approve, reject, edit, replan, resume, restart, discard, apply. Others are refused as invalid. */
   act(actor: Actor, control: Control, details?: ActDetails): Promise<ActOutcome>
   reply(request: ReplyRequest): Promise<ReplyOutcome>
+  /** A refinement of a task that is named, for faces without threads. `done` has the child; it waits while its parent runs. */
+  refine(request: RefineRequest): Promise<ActOutcome>
   /** Whether the actor may, without doing or auditing anything; for what to show. */
   may(actor: Actor, action: Action, taskId: number | null): Promise<boolean>
   get(actor: Actor, taskId: number): Promise<{ kind: 'found'; task: Task } | Refusal>
