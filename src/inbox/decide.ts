@@ -1,0 +1,125 @@
+/** Decisions on one exact plan: approve, reject, edit. The second one to decide learns who was first. */
+import type { Actor } from '../core/actor.ts'
+import { shortHash } from '../core/approval.ts'
+import { type Plan, planSchema } from '../core/plan.ts'
+import { type Box, type ReviewPlan, reviewRound } from '../core/review.ts'
+import { currentRound, type Task } from '../core/task.ts'
+import type { Clock } from '../ports/clock.ts'
+import type { ActOutcome, Refusal } from '../ports/inbox.ts'
+import type { ApplyResult, Store } from '../ports/store.ts'
+import type { Door } from './door.ts'
+import { personOf } from './people.ts'
+
+type Waiting = Extract<Task, { status: 'awaiting_approval' }>
+
+export interface DecideOptions {
+  store: Store
+  clock: Clock
+  door: Door
+  review: ReviewPlan
+  /** The box that a worker on this store has measured; undefined while none has. */
+  box(): Promise<Box | undefined>
+  approvalExpiryMs: number
+}
+
+export interface Decisions {
+  approve(actor: Actor, task: Task, hash: string | null): Promise<ActOutcome>
+  reject(actor: Actor, task: Task, hash: string | null, note: string): Promise<ActOutcome>
+  edit(actor: Actor, task: Task, hash: string | null, commands: readonly string[]): Promise<ActOutcome>
+}
+
+export function createDecisions(options: DecideOptions): Decisions {
+  const { store, clock, door } = options
+
+  return {
+    async approve(actor, task, hash) {
+      const waiting = awaiting(task, hash)
+      if ('sentence' in waiting) return waiting
+      const plan = waiting.approval.hash
+      const event = { kind: 'approved', by: personOf(actor), hash: plan } as const
+      const result = await store.apply(task.id, event, { status: 'awaiting_approval', hash: plan })
+      if (result.kind === 'conflict') return decided(result, task)
+      await door.record(actor, 'approve', task.id, `plan ${shortHash(plan)}`)
+      return { kind: 'done', task: result.task, sentence: `Approved: task #${task.id} runs plan ${shortHash(plan)}.` }
+    },
+
+    async reject(actor, task, hash, note) {
+      const waiting = awaiting(task, hash)
+      if ('sentence' in waiting) return waiting
+      const plan = waiting.approval.hash
+      const event = { kind: 'rejected', by: personOf(actor), note } as const
+      const result = await store.apply(task.id, event, { status: 'awaiting_approval', hash: plan })
+      if (result.kind === 'conflict') return decided(result, task)
+      await door.record(actor, 'reject', task.id, `plan ${shortHash(plan)}${note === '' ? '' : `: ${note}`}`)
+      return { kind: 'done', task: result.task, sentence: `Rejected: task #${task.id} does not run.` }
+    },
+
+    async edit(actor, task, hash, commands) {
+      const waiting = awaiting(task, hash)
+      if ('sentence' in waiting) return waiting
+      const plan = editedPlan(task, commands)
+      if ('sentence' in plan) return plan
+      const box = await options.box()
+      if (box === undefined)
+        return invalid('No worker is running, so the plan cannot be checked. Start one and try again.')
+      const author = { kind: 'person', person: personOf(actor) } as const
+      const planned = reviewRound(task, { plan, author, round: task.round, repairOf: null }, box, options.review)
+      if (planned.verdict.decision === 'deny') return invalid(`The policy does not allow this: ${reasons(planned)}`)
+      const event = { ...planned, kind: 'plan_edited', expiresAt: clock.now() + options.approvalExpiryMs } as const
+      const fence = { status: 'awaiting_approval', hash: waiting.approval.hash } as const
+      const result = await store.apply(task.id, event, fence)
+      if (result.kind === 'conflict') return decided(result, task)
+      await door.record(actor, 'edit_plan', task.id, `plan ${shortHash(fence.hash)} -> ${shortHash(planned.hash)}`)
+      return {
+        kind: 'done',
+        task: result.task,
+        sentence: `Changed: plan ${shortHash(planned.hash)} waits for approval.`,
+      }
+    },
+  }
+}
+
+function reasons(planned: {
+  verdict: { reasons: readonly string[]; steps: readonly { reasons: readonly string[] }[] }
+}): string {
+  return [...planned.verdict.reasons, ...planned.verdict.steps.flatMap((step) => step.reasons)].join(' ')
+}
+
+function editedPlan(task: Task, commands: readonly string[]): Plan | Refusal {
+  const before = currentRound(task)?.plan
+  const parsed = planSchema.safeParse({ commands, summary: before?.summary ?? '', network: before?.network ?? null })
+  if (parsed.success) return parsed.data
+  return invalid(`This plan cannot be used: ${parsed.error.issues.map((issue) => issue.message).join('; ')}.`)
+}
+
+/** The task as one whose plan with this hash awaits a decision; a null hash means whichever waits now. */
+function awaiting(task: Task, hash: string | null): Waiting | Refusal {
+  if (task.status !== 'awaiting_approval') return { kind: 'conflict', sentence: whatHappened(task), task }
+  if (hash === null || shortHash(task.approval.hash) === hash || task.approval.hash === hash) return task
+  return { kind: 'conflict', sentence: 'The plan has been changed since. Look at it as it is now, then decide.', task }
+}
+
+function decided(result: Extract<ApplyResult, { kind: 'conflict' }>, before: Task): Refusal {
+  const task = result.task ?? before
+  if (task.status === 'awaiting_approval') {
+    return {
+      kind: 'conflict',
+      sentence: 'The plan has been changed since. Look at it as it is now, then decide.',
+      task,
+    }
+  }
+  return { kind: 'conflict', sentence: whatHappened(task), task }
+}
+
+/** What became of a plan that somebody wants to decide on. */
+function whatHappened(task: Task): string {
+  const { approval } = task
+  if (approval?.decision === null || approval === null) return `Task #${task.id} has no plan that waits for a decision.`
+  const by = approval.by === null ? '' : ` by ${approval.by.name}`
+  const note = approval.note === null || approval.note === '' ? '' : ` (${approval.note})`
+  return `The plan of task #${task.id} was already ${approval.decision}${by}${note}.`
+}
+
+function invalid(sentence: string): Refusal {
+  return { kind: 'invalid', sentence }
+}

@@ -1,0 +1,133 @@
+import type { Actor } from '../core/actor.ts'
+import type { AccessRules } from '../core/authorize.ts'
+import type { Box, ReviewPlan } from '../core/review.ts'
+import { isFinal, type Platform, type Task } from '../core/task.ts'
+import type { Clock } from '../ports/clock.ts'
+import type { Inbox, SubmitOutcome } from '../ports/inbox.ts'
+import type { Logger } from '../ports/logger.ts'
+import type { QueueLimits, Store } from '../ports/store.ts'
+import type { Workspace } from '../ports/workspace.ts'
+import { createAct } from './act.ts'
+import { createDecisions } from './decide.ts'
+import { createDoor, type Door } from './door.ts'
+import { canFetch, createInputFetcher, type FetchInput } from './inputs.ts'
+import { createReply } from './reply.ts'
+import { admit, newTaskFrom } from './submit.ts'
+import { watchTask } from './watch.ts'
+
+export interface InboxOptions {
+  store: Store
+  workspace: Workspace
+  clock: Clock
+  logger: Logger
+  access: AccessRules
+  limits: QueueLimits
+  review: ReviewPlan
+  box(): Promise<Box | undefined>
+  approvalExpiryMs: number
+  fetchInput: FetchInput
+}
+
+export interface RunningInbox extends Inbox, AsyncDisposable {
+  /** Goes on fetching the files that a stopped process had begun to fetch; `platforms`: the chats that this one speaks to. */
+  resumeInputs(platforms: readonly Platform[]): Promise<void>
+  /** Settles when nothing is being fetched. */
+  idle(): Promise<void>
+}
+
+export function createInbox(options: InboxOptions): RunningInbox {
+  const { store, workspace, limits } = options
+  const stop = new AbortController()
+  const door = createDoor(store, options.access)
+  const fetcher = createInputFetcher({ ...options, signal: stop.signal })
+  const submitChild = (task: Parameters<typeof admit>[1]) => admit({ store, fetcher, limits }, task)
+  const decisions = createDecisions({ ...options, door })
+  const act = createAct({ store, workspace, door, decisions, submitChild })
+
+  return {
+    ...createQuestions(store, workspace, door),
+    act,
+    reply: createReply({ store, door, act, submitChild }),
+    async submit(request): Promise<SubmitOutcome> {
+      const refused = await door.check(request.actor, 'submit', null)
+      if (refused !== undefined) return refused
+      const task = newTaskFrom(request)
+      return 'sentence' in task ? task : submitChild(task)
+    },
+    async may(actor, action, taskId) {
+      const task = taskId === null ? null : await store.get(taskId)
+      return task !== undefined && door.may(actor, action, task)
+    },
+    async resumeInputs(platforms) {
+      for (const task of await store.waitingForInputs()) {
+        if (task.inputs.every((input) => canFetch(input.source, platforms))) fetcher.fetch(task)
+      }
+    },
+    idle: () => fetcher.idle(),
+    async [Symbol.asyncDispose]() {
+      stop.abort()
+      await fetcher.idle()
+    },
+  }
+}
+
+type Questions = Omit<Inbox, 'submit' | 'act' | 'reply' | 'may'>
+
+/** What only looks. Each asks the door first. */
+function createQuestions(store: Store, workspace: Workspace, door: Door): Questions {
+  const viewing = (actor: Actor, taskId: number) => door.find(actor, 'view', taskId)
+  return {
+    get: (actor, taskId) => viewing(actor, taskId),
+    async list(actor, query) {
+      const limit = Math.min(Math.max(1, Math.trunc(query.limit)), 200)
+      return { kind: 'page', ...(await store.list({ ...query, limit, ...ownTasks(door, actor, query) })) }
+    },
+    async tail(actor, taskId, lines) {
+      const found = await viewing(actor, taskId)
+      if (found.kind !== 'found') return found
+      return { kind: 'tail', tail: await workspace.tail(taskId, Math.min(Math.max(1, Math.trunc(lines)), 10_000)) }
+    },
+    async follow(actor, taskId, offset, signal) {
+      const found = await viewing(actor, taskId)
+      if (found.kind !== 'found') return found
+      const isOver = async () => isFinal((await store.get(taskId))?.status ?? 'done')
+      return { kind: 'lines', lines: workspace.follow(taskId, offset, { signal, isOver }) }
+    },
+    async wholeLog(actor, taskId) {
+      const found = await viewing(actor, taskId)
+      if (found.kind !== 'found') return found
+      const log = await workspace.openWholeLog(taskId)
+      return log === undefined
+        ? { kind: 'not_found', sentence: `Task #${taskId} has no log yet.` }
+        : { kind: 'log', ...log }
+    },
+    async outputs(actor, taskId) {
+      const found = await viewing(actor, taskId)
+      return found.kind === 'found' ? { kind: 'outputs', ...(await workspace.outputs(taskId)) } : found
+    },
+    async openOutput(actor, taskId, path, range) {
+      const found = await viewing(actor, taskId)
+      if (found.kind !== 'found') return found
+      const opened = await workspace.openOutput(taskId, path, range)
+      return opened === undefined
+        ? { kind: 'not_found', sentence: 'The task has no such file.' }
+        : { kind: 'opened', ...opened }
+    },
+    async archive(actor, taskId) {
+      const found = await viewing(actor, taskId)
+      return found.kind === 'found' ? { kind: 'archive', stream: await workspace.archive(taskId) } : found
+    },
+    async audit(actor, query) {
+      const refused = await door.check(actor, 'audit', null)
+      return refused ?? { kind: 'entries', entries: await store.listAudit(query) }
+    },
+    watch: (actor, taskId, signal) => watchTask(store, (task: Task) => door.may(actor, 'view', task), taskId, signal),
+  }
+}
+
+/** Who may not see everything lists what is theirs, or what is told of in the place where they ask. */
+function ownTasks(door: Door, actor: Actor, query: { place?: unknown }) {
+  const seesAll = actor.platform === 'api' || actor.platform === 'cli' || door.may(actor, 'admin', null)
+  if (seesAll || query.place !== undefined) return {}
+  return { requester: { platform: actor.platform, userId: actor.userId } }
+}

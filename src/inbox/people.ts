@@ -1,0 +1,26 @@
+import type { Actor } from '../core/actor.ts'
+import type { TaskFacts } from '../core/authorize.ts'
+import { isHighRisk } from '../core/review.ts'
+import { currentRound, type Person, type Requester, type Task } from '../core/task.ts'
+
+export function requesterOf(actor: Actor): Requester {
+  return { platform: actor.platform, scope: actor.scope, userId: actor.userId, name: actor.name }
+}
+
+export function personOf(actor: Actor): Person {
+  return { platform: actor.platform, userId: actor.userId, name: actor.name }
+}
+
+export function factsOf(task: Task): TaskFacts {
+  const round = currentRound(task)
+  return {
+    id: task.id,
+    requester: task.requester,
+    channelId: task.place?.channelId ?? '',
+    highRisk: round !== undefined && isHighRisk(round.verdict),
+  }
+}
+
+export function isRequester(actor: Actor, task: Task): boolean {
+  return actor.platform === task.requester.platform && actor.userId === task.requester.userId
+}

@@ -1,0 +1,78 @@
+/** What a message in a task's thread means, and doing it. */
+import type { Actor } from '../core/actor.ts'
+import { shortHash } from '../core/approval.ts'
+import { parseThreadWords, type Verb } from '../core/controls.ts'
+import { isFinal, type Task } from '../core/task.ts'
+import type { ActDetails, ActOutcome, Refusal, ReplyOutcome, ReplyRequest } from '../ports/inbox.ts'
+import type { NewTask, Store } from '../ports/store.ts'
+import { refinementOf } from './children.ts'
+import type { Door } from './door.ts'
+import { isRequester, personOf, requesterOf } from './people.ts'
+import { inputsFrom } from './submit.ts'
+
+export interface ReplyOptions {
+  store: Store
+  door: Door
+  act(
+    actor: Actor,
+    control: { verb: Verb; taskId: number; hash: string | null },
+    details: ActDetails,
+  ): Promise<ActOutcome>
+  submitChild(task: NewTask): Promise<{ kind: 'created' | 'duplicate'; task: Task } | Refusal>
+}
+
+export function createReply(options: ReplyOptions): (request: ReplyRequest) => Promise<ReplyOutcome> {
+  return async (request) => {
+    const task = await options.store.latestInPlace(request.place)
+    if (task === undefined) return { kind: 'not_found', sentence: 'There is no task in this thread.' }
+    const words = parseThreadWords(request.text)
+    if (words.kind === 'idle' && request.attachments.length === 0) return { kind: 'ignored' }
+    if (words.kind === 'control') return control(options, request, task, words.verb)
+    if (!request.addressed && !isRequester(request.actor, task)) return { kind: 'ignored' }
+    const text = words.kind === 'refinement' && words.text !== '' ? words.text : 'Use the attached files.'
+    return refine(options, request, task, text)
+  }
+}
+
+async function control(options: ReplyOptions, request: ReplyRequest, task: Task, verb: Verb): Promise<ReplyOutcome> {
+  const { actor, addressed } = request
+  if (verb === 'status' || verb === 'log' || verb === 'files' || verb === 'help') {
+    return (await options.door.check(actor, 'view', task)) ?? { kind: 'show', what: verb, task }
+  }
+  const decides = verb === 'approve' || verb === 'reject'
+  // "yes", "no" and "stop" are also talk: where there is nothing to decide or stop, only the bot's own name makes them orders.
+  const hasObject = decides ? task.status === 'awaiting_approval' : verb !== 'cancel' || !isFinal(task.status)
+  if (!hasObject && !addressed) return { kind: 'ignored' }
+  const hash = decides && task.status === 'awaiting_approval' ? shortHash(task.approval.hash) : null
+  return options.act(actor, { verb, taskId: task.id, hash }, { dedupeKey: request.dedupeKey, place: request.place })
+}
+
+async function refine(options: ReplyOptions, request: ReplyRequest, task: Task, text: string): Promise<ReplyOutcome> {
+  const { store, door } = options
+  const { actor, place, dedupeKey } = request
+  const refused = await door.check(actor, 'refine', task)
+  if (refused !== undefined) return refused
+  const parent = await putAside(store, actor, task)
+  const base = { requester: requesterOf(actor), place, dedupeKey }
+  const result = await options.submitChild(refinementOf(parent, text, inputsFrom(request.attachments), base))
+  if ('sentence' in result) return result
+  if (result.kind === 'created') await door.record(actor, 'refine', task.id, `task #${result.task.id}`)
+  if (result.task.afterId === null)
+    return { kind: 'done', task: result.task, sentence: `Task #${result.task.id} continues from #${task.id}.` }
+  return {
+    kind: 'queued',
+    task: result.task,
+    sentence: `Noted as task #${result.task.id}; it starts when #${task.id} has ended.`,
+  }
+}
+
+/** A plan that waits for a decision is overtaken by what the person says now. */
+async function putAside(store: Store, actor: Actor, task: Task): Promise<Task> {
+  if (task.status !== 'awaiting_approval') return task
+  const result = await store.apply(
+    task.id,
+    { kind: 'superseded', by: personOf(actor) },
+    { status: 'awaiting_approval' },
+  )
+  return result.task ?? task
+}
