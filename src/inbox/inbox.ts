@@ -47,7 +47,7 @@ export function createInbox(options: InboxOptions): RunningInbox {
   return {
     ...createQuestions(store, workspace, door),
     act,
-    reply: createReply({ store, door, act, submitChild }),
+    ...createReply({ store, door, act, submitChild }),
     async submit(request): Promise<SubmitOutcome> {
       const refused = await door.check(request.actor, 'submit', null)
       if (refused !== undefined) return refused
@@ -71,7 +71,7 @@ export function createInbox(options: InboxOptions): RunningInbox {
   }
 }
 
-type Questions = Omit<Inbox, 'submit' | 'act' | 'reply' | 'may'>
+type Questions = Omit<Inbox, 'submit' | 'act' | 'reply' | 'refine' | 'may'>
 
 /** What only looks. Each asks the door first. */
 function createQuestions(store: Store, workspace: Workspace, door: Door): Questions {

@@ -2,13 +2,13 @@
 import type { Actor } from '../core/actor.ts'
 import { shortHash } from '../core/approval.ts'
 import { parseThreadWords, type Verb } from '../core/controls.ts'
-import { isFinal, type Task } from '../core/task.ts'
-import type { ActDetails, ActOutcome, Refusal, ReplyOutcome, ReplyRequest } from '../ports/inbox.ts'
+import { isFinal, type Place, type Task } from '../core/task.ts'
+import type { ActDetails, ActOutcome, Inbox, Refusal, ReplyOutcome, ReplyRequest } from '../ports/inbox.ts'
 import type { NewTask, Store } from '../ports/store.ts'
 import { refinementOf } from './children.ts'
-import type { Door } from './door.ts'
+import { type Door, notFound } from './door.ts'
 import { isRequester, personOf, requesterOf } from './people.ts'
-import { inputsFrom } from './submit.ts'
+import { checkText, inputsFrom } from './submit.ts'
 
 export interface ReplyOptions {
   store: Store
@@ -21,16 +21,24 @@ export interface ReplyOptions {
   submitChild(task: NewTask): Promise<{ kind: 'created' | 'duplicate'; task: Task } | Refusal>
 }
 
-export function createReply(options: ReplyOptions): (request: ReplyRequest) => Promise<ReplyOutcome> {
-  return async (request) => {
-    const task = await options.store.latestInPlace(request.place)
-    if (task === undefined) return { kind: 'not_found', sentence: 'There is no task in this thread.' }
-    const words = parseThreadWords(request.text)
-    if (words.kind === 'idle' && request.attachments.length === 0) return { kind: 'ignored' }
-    if (words.kind === 'control') return control(options, request, task, words.verb)
-    if (!request.addressed && !isRequester(request.actor, task)) return { kind: 'ignored' }
-    const text = words.kind === 'refinement' && words.text !== '' ? words.text : 'Use the attached files.'
-    return refine(options, request, task, text)
+export function createReply(options: ReplyOptions): Pick<Inbox, 'reply' | 'refine'> {
+  return {
+    async reply(request) {
+      const task = await options.store.latestInPlace(request.place)
+      if (task === undefined) return { kind: 'not_found', sentence: 'There is no task in this thread.' }
+      const words = parseThreadWords(request.text)
+      if (words.kind === 'idle' && request.attachments.length === 0) return { kind: 'ignored' }
+      if (words.kind === 'control') return control(options, request, task, words.verb)
+      if (!request.addressed && !isRequester(request.actor, task)) return { kind: 'ignored' }
+      const text = words.kind === 'refinement' && words.text !== '' ? words.text : 'Use the attached files.'
+      return refine(options, task, { ...request, text })
+    },
+    async refine(request) {
+      const task = await options.store.get(request.taskId)
+      if (task === undefined) return notFound(request.taskId)
+      const result = await refine(options, task, { ...request, place: null })
+      return result.kind === 'queued' ? { ...result, kind: 'done' } : result
+    },
   }
 }
 
@@ -47,23 +55,27 @@ async function control(options: ReplyOptions, request: ReplyRequest, task: Task,
   return options.act(actor, { verb, taskId: task.id, hash }, { dedupeKey: request.dedupeKey, place: request.place })
 }
 
-async function refine(options: ReplyOptions, request: ReplyRequest, task: Task, text: string): Promise<ReplyOutcome> {
+type RefineRequest = Pick<ReplyRequest, 'actor' | 'text' | 'attachments'> & {
+  place: Place | null
+  dedupeKey: string | null
+}
+
+type RefineOutcome = ActOutcome | Extract<ReplyOutcome, { kind: 'queued' }>
+
+async function refine(options: ReplyOptions, task: Task, request: RefineRequest): Promise<RefineOutcome> {
   const { store, door } = options
   const { actor, place, dedupeKey } = request
-  const refused = await door.check(actor, 'refine', task)
+  const refused = (await door.check(actor, 'refine', task)) ?? checkText(request.text)
   if (refused !== undefined) return refused
   const parent = await putAside(store, actor, task)
   const base = { requester: requesterOf(actor), place, dedupeKey }
-  const result = await options.submitChild(refinementOf(parent, text, inputsFrom(request.attachments), base))
+  const child = refinementOf(parent, request.text.trim(), inputsFrom(request.attachments), base)
+  const result = await options.submitChild(child)
   if ('sentence' in result) return result
-  if (result.kind === 'created') await door.record(actor, 'refine', task.id, `task #${result.task.id}`)
-  if (result.task.afterId === null)
-    return { kind: 'done', task: result.task, sentence: `Task #${result.task.id} continues from #${task.id}.` }
-  return {
-    kind: 'queued',
-    task: result.task,
-    sentence: `Noted as task #${result.task.id}; it starts when #${task.id} has ended.`,
-  }
+  const { id, afterId } = result.task
+  if (result.kind === 'created') await door.record(actor, 'refine', task.id, `task #${id}`)
+  if (afterId === null) return { kind: 'done', task: result.task, sentence: `Task #${id} continues from #${task.id}.` }
+  return { kind: 'queued', task: result.task, sentence: `Noted as task #${id}; it starts when #${task.id} has ended.` }
 }
 
 /** A plan that waits for a decision is overtaken by what the person says now. */

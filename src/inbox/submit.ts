@@ -16,15 +16,8 @@ const FULL_SENTENCES: Record<keyof QueueLimits, (allowed: number) => string> = {
 /** The task that a request asks for, or why it cannot be one. */
 export function newTaskFrom(request: SubmitRequest): NewTask | Refusal {
   const description = request.text.trim()
-  if (description === '') return { kind: 'invalid', sentence: 'Say what you want done, in a sentence.' }
-  if (description.includes('\0'))
-    return { kind: 'invalid', sentence: 'The request has a NUL character; send it as plain text.' }
-  if (Buffer.byteLength(description) > MAX_DESCRIPTION_BYTES) {
-    return {
-      kind: 'invalid',
-      sentence: 'The request is longer than 16 KiB; put the long part into a file and attach it.',
-    }
-  }
+  const refused = checkText(description)
+  if (refused !== undefined) return refused
   return {
     description,
     kind: 'request',
@@ -35,6 +28,18 @@ export function newTaskFrom(request: SubmitRequest): NewTask | Refusal {
     model: request.model,
     inputs: inputsFrom(request.attachments),
     dedupeKey: request.dedupeKey,
+  }
+}
+
+/** Why a person's words cannot be taken; undefined when they can. */
+export function checkText(text: string): Refusal | undefined {
+  if (text.trim() === '') return { kind: 'invalid', sentence: 'Say what you want done, in a sentence.' }
+  if (text.includes('\0'))
+    return { kind: 'invalid', sentence: 'The request has a NUL character; send it as plain text.' }
+  if (Buffer.byteLength(text) <= MAX_DESCRIPTION_BYTES) return undefined
+  return {
+    kind: 'invalid',
+    sentence: 'The request is longer than 16 KiB; put the long part into a file and attach it.',
   }
 }
 
