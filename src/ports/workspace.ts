@@ -1,9 +1,29 @@
 import type { Readable } from 'node:stream'
+import { AppError } from '../core/errors.ts'
 import type { StepEnd } from '../core/outcome.ts'
 import type { OutputTotals } from '../core/task.ts'
 
+/** `disk_full`: no room or no quota left. `workspace_lost`: the task's folder is gone or cannot be used. Both are failure reasons as they stand. */
+export class WorkspaceError extends AppError {
+  declare readonly code: 'disk_full' | 'workspace_lost'
+  constructor(code: WorkspaceError['code'], message: string, options?: ErrorOptions) {
+    super(code, message, options)
+  }
+}
+
+/** Why an input was not saved; the message is a sentence for people. */
+export class InputError extends AppError {
+  declare readonly code: 'too_large' | 'too_many' | 'login_page' | 'broken_download'
+  constructor(code: InputError['code'], message: string, options?: ErrorOptions) {
+    super(code, message, options)
+  }
+}
+
 export interface OutputFile {
-  /** Relative to the working directory, '/'-separated. Names that are not UTF-8 are shown with escapes and carry `raw: true`. */
+  /**
+   * Relative to the working directory, '/'-separated. Bytes that are not UTF-8, control and direction characters and
+   * backslashes are shown as backslash escapes (\xff, \n, \u202e, \\); openOutput takes the path as shown.
+   */
   path: string
   sizeBytes: number
   /** By name; 'application/octet-stream' when unknown. */
@@ -11,15 +31,19 @@ export interface OutputFile {
   modifiedAt: number
 }
 
-/** One line of the log with the step that printed it; lines of our own (boundaries) have `step: null` and `ours: true`. */
+/** One line of the log; lines of our own (step boundaries, notes) are tagged and have `ours: true`, which output cannot imitate. */
 export interface LogLine {
-  /** Byte offset where the line begins; the offset after it is the next line's. */
+  /** Byte offset where the line begins. Offsets only grow, also past bytes that were dropped from the middle. */
   offset: number
+  /** Where to go on after this line: follow from here to resume without a gap or a repetition. */
+  nextOffset: number
+  /** Without its line end; longer than 16 KiB it is cut, with a note. May hold control characters: faces clean it. */
   text: string
   ours: boolean
 }
 
 export interface LogTail {
+  /** The last one may still be unfinished. */
   lines: readonly LogLine[]
   /** Where the log ends now: follow from here. */
   endOffset: number
@@ -28,10 +52,13 @@ export interface LogTail {
   lastWriteAt: number | null
 }
 
-/** Writes a task's log while the worker holds it. Everything is redacted before it reaches the file. */
+/**
+ * Writes a task's log while the worker holds it. Everything is redacted before it reaches the file.
+ * Each method throws WorkspaceError when the file cannot be written, and from then on always. Disposing never throws.
+ */
 export interface LogWriter extends AsyncDisposable {
   stepStarted(round: number, index: number, total: number, command: string): Promise<void>
-  /** Raw output of the running step. Settles when the bytes are taken; bounded memory whatever comes. */
+  /** Raw output of the running step; the chunk may be reused once this has returned and settled. Await it: that is the back-pressure. */
   write(chunk: Buffer): void | Promise<void>
   stepEnded(round: number, index: number, end: StepEnd, durationMs: number): Promise<void>
   /** A line of our own: "repair round 2: …". */
@@ -57,7 +84,8 @@ export interface Workspace {
   directory(taskId: number): string
   /**
    * Makes the folder; with `copyFrom`, its working directory starts as a copy of that task's (plain files and folders only).
-   * Inputs of the task are laid into work/inputs/. May be called twice: the second call changes nothing.
+   * Inputs of the task are laid into work/inputs/. May be called twice: the second call changes nothing but the owner.
+   * Throws WorkspaceError.
    */
   prepare(
     taskId: number,
@@ -75,11 +103,16 @@ export interface Workspace {
   openLog(taskId: number): Promise<LogWriter>
   /** The last `lines` lines, read from the end: its cost does not grow with the log. An empty tail when there is no log. */
   tail(taskId: number, lines: number): Promise<LogTail>
-  /** Lines from byte `offset` on, as they come, until `signal` aborts or `isOver()` answers true with nothing left to read. */
+  /** The last lines that one step printed, its own boundary lines included; an empty tail when it never started. */
+  tailOfStep(taskId: number, step: { round: number; index: number }, lines: number): Promise<LogTail>
+  /**
+   * Lines from byte `offset` on, as they come, also from another process's writer and before the log exists, until `signal` aborts or
+   * `isOver()` answers true with nothing left to read. `isOver` is asked when bytes came, when `onChange` tells of a change, and each second.
+   */
   follow(
     taskId: number,
     offset: number,
-    options: { signal: AbortSignal; isOver(): Promise<boolean> },
+    options: { signal: AbortSignal; isOver(): Promise<boolean>; onChange?(listener: () => void): Disposable },
   ): AsyncIterable<LogLine>
   openWholeLog(taskId: number): Promise<{ stream: Readable; sizeBytes: number } | undefined>
   /** Files made or changed since prepare, inputs that are as given left out; sorted by path, bounded. */

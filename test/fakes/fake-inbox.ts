@@ -236,9 +236,9 @@ function logLines(text: string): LogLine[] {
     .split('\n')
     .filter((line, index, all) => index < all.length - 1 || line !== '')
     .map((line) => {
-      const entry = { offset, text: line, ours: false }
+      const begin = offset
       offset += Buffer.byteLength(line) + 1
-      return entry
+      return { offset: begin, nextOffset: offset, text: line, ours: false }
     })
 }
 
