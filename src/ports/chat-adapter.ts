@@ -56,6 +56,8 @@ export interface ChatLimits {
   editBudget: 'shared' | 'per_thread'
   /** A card older than this is posted anew instead of edited; null: edits never age. */
   maxEditAgeMs: number | null
+  /** UTF-16 units of command text that one approval message can hold whole; 2 400 when absent. */
+  approvalChars?: number
 }
 
 /** Speaks to one chat platform. Holds no task state: everything it needs is in its arguments or on the platform. */
