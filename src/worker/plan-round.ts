@@ -1,0 +1,99 @@
+/** From `planning` to what follows it: a plan that runs, one that waits for a person, an answer, or a failure. */
+import type { FailureReason } from '../core/outcome.ts'
+import { reviewRound } from '../core/review.ts'
+import type { PlanningPhase } from '../core/task.ts'
+import type { PlanVerdict } from '../core/verdict.ts'
+import { type PastRound, PlannerError } from '../ports/planner.ts'
+import type { WorkerOptions } from './options.ts'
+import { askModel, givenPlan, type Proposed } from './propose.ts'
+import type { TaskRun } from './task-run.ts'
+
+/** How often the model may try again after policy has denied its plan. */
+const MORE_TRIES_AFTER_DENIAL = 2
+
+export async function planRound(options: WorkerOptions, run: TaskRun): Promise<void> {
+  const denied: PastRound[] = []
+  for (;;) {
+    const proposed = await propose(options, run, denied)
+    if (proposed === undefined) return
+    if (proposed.kind !== 'plan') return settleWithoutPlan(run, proposed)
+    const verdict = await offer(options, run, proposed)
+    if (verdict === undefined) return
+    const why = reasonsOf(verdict)
+    if (proposed.author.kind !== 'model' || denied.length >= MORE_TRIES_AFTER_DENIAL)
+      return fail(run, 'denied_by_policy', why)
+    denied.push(deniedRound(run, proposed.plan, why))
+  }
+}
+
+/** Undefined when the task has failed instead. */
+async function propose(
+  options: WorkerOptions,
+  run: TaskRun,
+  denied: readonly PastRound[],
+): Promise<Proposed | undefined> {
+  const { signal } = run.control
+  const fence = { status: 'planning', leaseId: run.leaseId } as const
+  const onPhase = (phase: PlanningPhase) => {
+    // Only for the card: what goes wrong here is found by the next real event.
+    options.store.apply(run.task.id, { kind: 'phase', phase }, fence).catch(() => undefined)
+  }
+  try {
+    return (await givenPlan(options, run.task)) ?? (await askModel(options, run.task, { signal, onPhase, denied }))
+  } catch (error) {
+    if (!(error instanceof PlannerError) || signal.aborted) throw error
+    await fail(run, PLANNER_FAILURES[error.code], error.message)
+    return undefined
+  }
+}
+
+const PLANNER_FAILURES: Record<PlannerError['code'], FailureReason> = {
+  unreachable: 'planner_unreachable',
+  model_missing: 'model_missing',
+  timeout: 'model_timeout',
+  model_error: 'model_error',
+}
+
+async function settleWithoutPlan(run: TaskRun, reply: Exclude<Proposed, { kind: 'plan' }>): Promise<void> {
+  if (reply.kind === 'answer') await run.apply({ kind: 'answered', answer: reply.answer })
+  else await fail(run, reply.kind === 'refused' ? 'refused_by_model' : 'plan_invalid', reply.why)
+}
+
+/** Stores the plan with its verdict; answers the verdict when policy denies it, and then nothing is stored. */
+async function offer(
+  options: WorkerOptions,
+  run: TaskRun,
+  { plan, author }: Extract<Proposed, { kind: 'plan' }>,
+): Promise<PlanVerdict | undefined> {
+  const round = run.task.rounds.length + 1
+  const repairOf = round > 1 ? 'a command failed' : null
+  const planned = reviewRound(run.task, { plan, author, round, repairOf }, await options.box(), options.review)
+  if (planned.verdict.decision === 'deny') return planned.verdict
+  const expiresAt = options.clock.now() + options.approvalExpiryMs
+  await run.apply(
+    planned.verdict.decision === 'allow'
+      ? { kind: 'plan_allowed', ...planned }
+      : { kind: 'planned', expiresAt, ...planned },
+  )
+  return undefined
+}
+
+function deniedRound(run: TaskRun, plan: { commands: readonly string[]; summary: string }, why: string): PastRound {
+  const steps = plan.commands.map((command) => ({ command, state: 'skipped', end: null }) as const)
+  return {
+    description: run.task.description,
+    summary: plan.summary,
+    steps,
+    tail: '',
+    problem: `denied by policy: ${why}`,
+  }
+}
+
+function reasonsOf(verdict: PlanVerdict): string {
+  const steps = verdict.steps.flatMap((step, index) => step.reasons.map((reason) => `command ${index + 1}: ${reason}`))
+  return [...verdict.reasons, ...steps].join(' ')
+}
+
+async function fail(run: TaskRun, reason: FailureReason, detail: string): Promise<void> {
+  await run.apply({ kind: 'failed', reason, detail, step: null, ...(await run.totals()) })
+}

@@ -1,0 +1,113 @@
+/** From `running` to what follows it: done, a repair, failed. */
+import { type ApprovedPlan, allowPlan, approvePlan } from '../core/approval.ts'
+import { describeStepEnd, type FailureReason, isSuccess, type StepEnd } from '../core/outcome.ts'
+import { hashFor } from '../core/review.ts'
+import { currentRound, type Round, type Task } from '../core/task.ts'
+import { answerFor } from './answer.ts'
+import type { WorkerOptions } from './options.ts'
+import type { TaskRun } from './task-run.ts'
+
+const CHANGED = 'What it would run in has changed since the plan was approved. Retry to plan it afresh.'
+
+export async function runRound(options: WorkerOptions, run: TaskRun): Promise<void> {
+  const round = currentRound(run.task)
+  if (round === undefined) throw new Error('a running task without a round')
+  const plan = await approvedPlan(options, run.task, round)
+  if (plan === undefined) return fail(run, 'denied_by_policy', CHANGED, null)
+  for (const step of round.steps) {
+    if (step.state !== 'waiting') continue
+    const end = await runStep(options, run, plan, round, step.index)
+    if (end === undefined) return
+    if (!isSuccess(end)) return afterFailure(options, run, round, step.index, end)
+  }
+  await finish(options, run)
+}
+
+/** The plan as something a sandbox takes, when it still hashes to what policy or a person let through. */
+async function approvedPlan(options: WorkerOptions, task: Task, round: Round): Promise<ApprovedPlan | undefined> {
+  const hash = hashFor(task, round.plan, round.number, await options.box())
+  const { approval } = task
+  if (approval?.decision === 'approved' && approval.round === round.number && approval.by !== null) {
+    return approvePlan(round.plan, hash, approval.hash, approval.by)
+  }
+  return hash === round.hash ? allowPlan(round.plan, hash, round.verdict) : undefined
+}
+
+/** Undefined when the lease was lost on the way. */
+async function runStep(
+  options: WorkerOptions,
+  run: TaskRun,
+  plan: ApprovedPlan,
+  round: Round,
+  index: number,
+): Promise<StepEnd | undefined> {
+  const session = await run.session(plan)
+  const log = await run.log()
+  if (!(await run.apply({ kind: 'step_started', round: round.number, index }))) return undefined
+  const startedAt = options.clock.now()
+  await log.stepStarted(round.number, index, round.steps.length, plan.plan.commands[index] ?? '')
+  const end = await runBounded(options, run, session.run.bind(session, plan, index))
+  await log.stepEnded(round.number, index, end, Math.max(0, options.clock.now() - startedAt))
+  return (await run.apply({ kind: 'step_ended', round: round.number, index, end })) ? end : undefined
+}
+
+type RunStep = (step: {
+  timeoutMs: number
+  signal: AbortSignal
+  onOutput(chunk: Buffer): void | Promise<void>
+}) => Promise<StepEnd>
+
+/** Runs the step under the task's own limits: what it printed so far, and its time. */
+async function runBounded(options: WorkerOptions, run: TaskRun, runStep: RunStep): Promise<StepEnd> {
+  const log = await run.log()
+  const flood = new AbortController()
+  const end = await runStep({
+    timeoutMs: options.stepTimeoutMs,
+    signal: AbortSignal.any([run.control.signal, flood.signal]),
+    onOutput(chunk) {
+      if (log.printedBytes + chunk.length > options.printedBytes) flood.abort()
+      return log.write(chunk)
+    },
+  })
+  if (end.kind !== 'cancelled') return end
+  if (run.control.cause === 'timed_out') return { kind: 'timed_out', scope: 'task', limitMs: options.taskTimeoutMs }
+  if (run.control.cause === undefined) return { kind: 'limit', limit: 'output', allowed: options.printedBytes }
+  return end
+}
+
+async function afterFailure(
+  options: WorkerOptions,
+  run: TaskRun,
+  round: Round,
+  index: number,
+  end: StepEnd,
+): Promise<void> {
+  if (end.kind === 'cancelled') return run.control.signal.throwIfAborted()
+  const mayRepair = end.kind === 'exited' || end.kind === 'signalled'
+  if (mayRepair && round.author.kind !== 'verbatim' && run.task.rounds.length <= options.repairRounds) {
+    const log = await run.log()
+    await log.note(`command ${index + 1} failed (${describeStepEnd(end)}); planning a repair`)
+    await run.apply({ kind: 'repairing', why: describeStepEnd(end) })
+    return
+  }
+  await run.closeSession()
+  await fail(run, reasonOf(end), describeStepEnd(end), index)
+}
+
+function reasonOf(end: StepEnd): FailureReason {
+  if (end.kind === 'timed_out') return 'timed_out'
+  if (end.kind === 'limit') return 'limit'
+  return end.kind === 'sandbox_died' ? 'sandbox_unavailable' : 'step_failed'
+}
+
+async function finish(options: WorkerOptions, run: TaskRun): Promise<void> {
+  await run.closeSession()
+  const { outputs, redactions } = await run.totals()
+  const totals = outputs ?? { files: 0, bytes: 0 }
+  const answer = await answerFor(options, run, totals)
+  await run.apply({ kind: 'finished', answer, outputs: totals, redactions })
+}
+
+async function fail(run: TaskRun, reason: FailureReason, detail: string, step: number | null): Promise<void> {
+  await run.apply({ kind: 'failed', reason, detail, step, ...(await run.totals()) })
+}

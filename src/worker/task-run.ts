@@ -1,0 +1,78 @@
+/** One claimed task while this worker holds it: its fence, its log, its sandbox. */
+import type { ApprovedPlan } from '../core/approval.ts'
+import type { TaskEvent } from '../core/events.ts'
+import type { OutputTotals, Task, TaskStatus } from '../core/task.ts'
+import type { SandboxSession } from '../ports/sandbox.ts'
+import type { LogWriter } from '../ports/workspace.ts'
+import type { WorkerOptions } from './options.ts'
+import type { RunControl } from './run-control.ts'
+
+export interface TaskRun extends AsyncDisposable {
+  /** As of the last event that applied. */
+  task: Task
+  readonly control: RunControl
+  readonly leaseId: string
+  /** Applies an event as the lease's holder. False: the lease is lost or the task moved on; then nothing more may be written. */
+  apply(event: TaskEvent): Promise<boolean>
+  /** The task's log, opened at the first call. */
+  log(): Promise<LogWriter>
+  /** The task's sandbox: the one of the round before where it still fits, else a new one. */
+  session(plan: ApprovedPlan): Promise<SandboxSession>
+  /** Ends the sandbox, so that nothing of the task runs any more. May be called twice. */
+  closeSession(): Promise<void>
+  /** What the end of a task tells: outputs as they are now, and how many secrets were hidden. */
+  totals(): Promise<{ outputs: OutputTotals | null; redactions: number }>
+}
+
+export function createTaskRun(options: WorkerOptions, claimed: Task, leaseId: string, control: RunControl): TaskRun {
+  let log: LogWriter | undefined
+  let session: SandboxSession | undefined
+  let sessionHasNetwork = false
+
+  const run: TaskRun = {
+    task: claimed,
+    control,
+    leaseId,
+    async apply(event) {
+      const status: TaskStatus = run.task.status
+      const result = await options.store.apply(run.task.id, event, { status, leaseId })
+      if (result.kind === 'conflict') {
+        control.stop('lost')
+        return false
+      }
+      run.task = result.task
+      return true
+    },
+    async log() {
+      log ??= await options.workspace.openLog(run.task.id)
+      return log
+    },
+    async session(plan) {
+      const needsNetwork = plan.plan.network !== null
+      if (session !== undefined && needsNetwork !== sessionHasNetwork) await run.closeSession()
+      session ??= await options.sandbox.open(sandboxTask(options, run.task.id), plan)
+      sessionHasNetwork = needsNetwork
+      return session
+    },
+    async closeSession() {
+      const open = session
+      session = undefined
+      await open?.[Symbol.asyncDispose]()
+    },
+    async totals() {
+      const outputs = (await options.workspace.exists(run.task.id))
+        ? (await options.workspace.outputs(run.task.id)).totals
+        : null
+      return { outputs, redactions: log?.redactions ?? 0 }
+    },
+    async [Symbol.asyncDispose]() {
+      await run.closeSession()
+      await log?.[Symbol.asyncDispose]()
+    },
+  }
+  return run
+}
+
+function sandboxTask({ workspace, environment, limits }: WorkerOptions, taskId: number) {
+  return { taskId, directory: workspace.directory(taskId), environment, limits }
+}

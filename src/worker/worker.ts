@@ -1,0 +1,187 @@
+/**
+ * The claim loop. A worker holds a task by a lease that it keeps alive; when it cannot, it stops the task's processes and writes nothing more.
+ * Stopping a worker is not cancelling its tasks: it takes no more, lets them use a grace period, then they are interrupted.
+ */
+import { errorLine } from '../core/errors.ts'
+import type { Task } from '../core/task.ts'
+import type { WorkerOptions } from './options.ts'
+import { createRunControl, type RunControl } from './run-control.ts'
+import { runTask } from './run-task.ts'
+import { createTaskRun } from './task-run.ts'
+
+export interface Worker extends AsyncDisposable {
+  readonly id: string
+  /** Begins to claim. */
+  start(): Promise<void>
+  /** Tasks that it holds now. */
+  readonly held: number
+  /** Settles when it holds nothing and there was nothing more to claim. */
+  idle(): Promise<void>
+  /** Takes no more tasks, waits for those it holds up to the grace period, interrupts the rest. `now`: without the grace. May be called twice. */
+  stop(now?: boolean): Promise<void>
+}
+
+interface Held {
+  control: RunControl
+  leaseId: string
+  ended: Promise<void>
+}
+
+export function createWorker(options: WorkerOptions): Worker {
+  return new ClaimLoop(options)
+}
+
+class ClaimLoop implements Worker {
+  readonly #options: WorkerOptions
+  readonly #held = new Map<number, Held>()
+  #isStopping = false
+  #claiming: Promise<void> | undefined
+  #claimAgain = false
+  #heartbeat: Disposable | undefined
+  #watching: Disposable | undefined
+
+  constructor(options: WorkerOptions) {
+    this.#options = options
+  }
+
+  get id(): string {
+    return this.#options.id
+  }
+
+  get held(): number {
+    return this.#held.size
+  }
+
+  async start(): Promise<void> {
+    const { store, logger } = this.#options
+    await store.registerWorker(this.#row())
+    this.#watching = store.watch((change) => {
+      if (change.kind !== 'task') return
+      this.#onChange(change.taskId).catch((error) => logger.error({ error: errorLine(error) }, 'a wake-up failed'))
+    })
+    this.#scheduleBeat()
+    this.#claimMore()
+  }
+
+  async idle(): Promise<void> {
+    while (this.#claiming !== undefined || this.#held.size > 0) {
+      await this.#claiming
+      await this.#allEnded()
+    }
+  }
+
+  async stop(now = false): Promise<void> {
+    this.#isStopping = true
+    await this.#claiming
+    if (now) this.#interruptAll()
+    using _grace = this.#options.clock.after(this.#options.stopGraceMs, () => this.#interruptAll())
+    await this.#allEnded()
+    this.#heartbeat?.[Symbol.dispose]()
+    this.#heartbeat = undefined
+    this.#watching?.[Symbol.dispose]()
+    this.#watching = undefined
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.stop(true)
+    await this.#options.store.removeWorker(this.id)
+  }
+
+  #interruptAll(): void {
+    for (const each of this.#held.values()) each.control.stop('stopping')
+  }
+
+  async #allEnded(): Promise<void> {
+    await Promise.all([...this.#held.values()].map((each) => each.ended))
+  }
+
+  get #mayClaim(): boolean {
+    return this.#claimAgain && !this.#isStopping && this.#held.size < this.#options.concurrency
+  }
+
+  /** Claims until the slots are full or there is nothing; a ring during a claim is not lost. */
+  #claimMore(): void {
+    this.#claimAgain = true
+    this.#claiming ??= this.#claimAll().finally(() => {
+      this.#claiming = undefined
+      if (this.#mayClaim) this.#claimMore()
+    })
+  }
+
+  async #claimAll(): Promise<void> {
+    while (this.#mayClaim) {
+      this.#claimAgain = false
+      const task = await this.#claimOne()
+      if (task?.lease == null) continue
+      this.#hold(task, task.lease.id)
+      this.#claimAgain = this.#options.only === null
+    }
+  }
+
+  async #claimOne(): Promise<Task | undefined> {
+    const { store, logger, id, leaseMs, only } = this.#options
+    try {
+      return await store.claim({ id, leaseMs, ...(only === null ? {} : { only }) })
+    } catch (error) {
+      logger.error({ error: errorLine(error) }, 'claiming a task failed; it will be tried again')
+      return undefined
+    }
+  }
+
+  #hold(task: Task, leaseId: string): void {
+    const control = createRunControl()
+    const ended = this.#run(task, leaseId, control).finally(() => {
+      this.#held.delete(task.id)
+      this.#claimMore()
+    })
+    this.#held.set(task.id, { control, leaseId, ended })
+    if (this.#isStopping) control.stop('stopping')
+  }
+
+  async #run(task: Task, leaseId: string, control: RunControl): Promise<void> {
+    const { logger } = this.#options
+    logger.info({ taskId: task.id, status: task.status }, `[TASK ${task.id}] claimed`)
+    try {
+      await using run = createTaskRun(this.#options, task, leaseId, control)
+      if (task.cancelRequestedBy !== null) control.stop('cancelled')
+      await runTask(this.#options, run)
+      logger.info({ taskId: task.id, status: run.task.status }, `[TASK ${task.id}] ${run.task.status}`)
+    } catch (error) {
+      // What is left of it is recovered when its lease runs out.
+      logger.error({ taskId: task.id, error: errorLine(error) }, `[TASK ${task.id}] could not be settled`)
+    }
+  }
+
+  async #beat(): Promise<void> {
+    const { store, logger, id, leaseMs } = this.#options
+    try {
+      await store.registerWorker(this.#row())
+      const leases = [...this.#held.values()].map((each) => each.leaseId)
+      const answer = await store.heartbeat({ id, leaseMs, leases })
+      for (const each of this.#held.values()) {
+        if (answer.lost.includes(each.leaseId)) each.control.stop('lost')
+        if (answer.cancelled.includes(each.leaseId)) each.control.stop('cancelled')
+      }
+    } catch (error) {
+      logger.error({ error: errorLine(error) }, 'the heartbeat failed; it will be tried again')
+    }
+    if (this.#heartbeat !== undefined) this.#scheduleBeat()
+  }
+
+  #scheduleBeat(): void {
+    const { clock, leaseMs } = this.#options
+    this.#heartbeat = clock.after(Math.max(50, Math.floor(leaseMs / 3)), () => void this.#beat())
+  }
+
+  #row() {
+    const { id, role, host, concurrency: slots, clock } = this.#options
+    return { id, role, host, slots, pid: process.pid, heartbeatAt: clock.now() }
+  }
+
+  async #onChange(taskId: number): Promise<void> {
+    const mine = this.#held.get(taskId)
+    if (mine === undefined) return this.#claimMore()
+    const task = await this.#options.store.get(taskId)
+    if (task?.cancelRequestedBy != null) mine.control.stop('cancelled')
+  }
+}
