@@ -47,6 +47,11 @@ export interface SandboxReport {
 export class SandboxError extends AppError {}
 
 export interface Sandbox {
+  /**
+   * Who must own the task's directory and everything in it before `open`: give it to `Workspace.prepare`. The same for
+   * a task every time. Null: the program's own user. Whoever has it is nobody else on the machine.
+   */
+  owner(taskId: number): { uid: number; gid: number } | null
   /** Starts a real sandbox once and reports each layer; the result is kept. Throws SandboxError when none can start. */
   check(): Promise<SandboxReport>
   /** One sandbox for a task: steps of its plans run in it one after another, state carries over. Throws SandboxError. */
