@@ -1,0 +1,210 @@
+import { dropForbiddenCharacters } from '../core/characters.ts'
+import type { PlanningPhase } from '../core/task.ts'
+import type { Clock } from '../ports/clock.ts'
+import type { Logger } from '../ports/logger.ts'
+import { type Planner, PlannerError, type PlannerStatus, type PlanReply, type PlanRequest } from '../ports/planner.ts'
+import { type ChatEnd, createModelServer, type ModelServer } from './model-server.ts'
+import {
+  askAgain,
+  type MachineDescription,
+  REPLY_FORMAT,
+  requestMessage,
+  type Said,
+  summaryMessages,
+  systemPrompt,
+} from './prompt.ts'
+import { readReply, withoutThoughts } from './read-reply.ts'
+
+export interface PlannerOptions {
+  /** A URL, as parseOllamaHost answers it. */
+  host: string
+  model: string
+  fetch?: typeof fetch
+  /** For a server behind an access rule. */
+  headers?: Readonly<Record<string, string>>
+  clock: Clock
+  logger: Logger
+  /** How long the first byte of a reply may take: a cold model needs minutes. */
+  coldStartTimeoutMs: number
+  idleTimeoutMs: number
+  describeMachine(): MachineDescription
+  /** One sentence of the operator's rules, for the model. */
+  policyHint?: string
+  /** Context window asked of the server; it costs memory there. */
+  contextTokens?: number
+}
+
+const MAX_ATTEMPTS = 3
+const DEFAULT_CONTEXT_TOKENS = 16_384
+// Low, as for text with many short words and signs.
+const CHARACTERS_PER_TOKEN = 3
+const SUMMARY_TOKENS = 1024
+const MAX_SUMMARY_CHARACTERS = 1500
+const SUMMARY_TIMEOUT_MS = 90_000
+const STATUS_TIMEOUT_MS = 2000
+
+export function createPlanner(options: PlannerOptions): Planner {
+  const server = createModelServer(options)
+  return {
+    plan: (request, { signal, onPhase }) => plan({ server, options, request, signal, onPhase }),
+    summarize: (request, { signal }) => summarize(server, options, request, signal),
+    status: () => readStatus(server, options),
+  }
+}
+
+interface Planning {
+  server: ModelServer
+  options: PlannerOptions
+  request: PlanRequest
+  signal: AbortSignal
+  onPhase(phase: PlanningPhase): void
+}
+
+async function plan(planning: Planning): Promise<PlanReply> {
+  const { options, request, signal } = planning
+  const model = request.model ?? options.model
+  const messages: Said[] = [
+    { role: 'system', content: systemPrompt(options.describeMachine(), request, options.policyHint) },
+  ]
+  messages.push(requestMessage(request, promptCharacters(options) - (messages[0]?.content.length ?? 0)))
+  signal.throwIfAborted()
+  for (let attempt = 1; ; attempt += 1) {
+    const end = await ask(planning, model, messages, attempt)
+    const reply = readReply(end.text, end.finish)
+    if (reply.kind === 'plan' || reply.kind === 'answer') return { ...reply, model }
+    const why = reply.kind === 'declined' ? 'there is no JSON object in the reply' : reply.why
+    options.logger.info(
+      { taskId: request.taskId, attempt, why },
+      `[TASK ${request.taskId}] unusable reply of the model`,
+    )
+    if (attempt === MAX_ATTEMPTS)
+      return { kind: reply.kind === 'declined' ? 'refused' : 'invalid', why: reply.why, model }
+    messages.push(...askAgain(end.text, why))
+  }
+}
+
+/** What fits into the window beside the reply. A longer prompt loses its beginning on the server, silently: the rules first. */
+function promptCharacters(options: PlannerOptions): number {
+  return contextTokens(options) * 0.5 * CHARACTERS_PER_TOKEN
+}
+
+function contextTokens(options: PlannerOptions): number {
+  return options.contextTokens ?? DEFAULT_CONTEXT_TOKENS
+}
+
+/** A model that is not in memory takes minutes to answer; people are told. A server that does not say is taken as ready. */
+async function isLoading({ server, options, signal }: Planning, model: string): Promise<boolean> {
+  const loaded = await withinMs(options.clock, STATUS_TIMEOUT_MS, signal, (soon) => server.loaded(soon))
+  return loaded !== undefined && !loaded.some((name) => isSameModel(name, model))
+}
+
+async function ask(planning: Planning, model: string, messages: readonly Said[], attempt: number): Promise<ChatEnd> {
+  const { server, options, signal, onPhase } = planning
+  const tellAsking = () => onPhase({ kind: 'asking_model', model, attempt, since: options.clock.now() })
+  const cold = attempt === 1 && (await isLoading(planning, model))
+  if (cold) onPhase({ kind: 'loading_model', model, since: options.clock.now() })
+  else tellAsking()
+  const window = contextTokens(options)
+  const question = { model, messages, format: REPLY_FORMAT, contextTokens: window, replyTokens: Math.floor(window / 2) }
+  try {
+    return await server.chat(question, { signal, onFirstByte: () => (cold ? tellAsking() : undefined) })
+  } catch (error) {
+    throw await explained(planning, model, error)
+  }
+}
+
+/** A missing model is told together with what would help: the command that fetches it, and what is there instead. */
+async function explained({ server, options, signal }: Planning, model: string, error: unknown): Promise<unknown> {
+  if (!(error instanceof PlannerError) || error.code !== 'model_missing') return error
+  const installed = await withinMs(options.clock, STATUS_TIMEOUT_MS, signal, (soon) => server.installed(soon))
+  return new PlannerError('model_missing', `${missingModel(model)} ${listed(installed ?? [])}`, { cause: error })
+}
+
+function missingModel(model: string): string {
+  return `The model "${model}" is not on the model server. Run \`ollama pull ${model}\`.`
+}
+
+function listed(installed: readonly string[]): string {
+  if (installed.length === 0) return 'No model is installed there.'
+  const more = installed.length > 20 ? ` and ${installed.length - 20} more` : ''
+  return `Installed there: ${installed.slice(0, 20).join(', ')}${more}.`
+}
+
+async function summarize(
+  server: ModelServer,
+  options: PlannerOptions,
+  request: PlanRequest,
+  signal: AbortSignal,
+): Promise<string | undefined> {
+  const end = await withinMs(options.clock, SUMMARY_TIMEOUT_MS, signal, (soon) =>
+    server.chat(
+      {
+        model: request.model ?? options.model,
+        messages: summaryMessages(request),
+        // The same window as for planning: another size makes the server load the model again.
+        contextTokens: contextTokens(options),
+        replyTokens: SUMMARY_TOKENS,
+      },
+      { signal: soon, onFirstByte: () => undefined },
+    ),
+  )
+  if (end?.finish !== 'stop') return undefined
+  const text = dropForbiddenCharacters(withoutThoughts(end.text)).trim()
+  if (text === '' || text.startsWith('{') || text.toLowerCase().startsWith('<think')) return undefined
+  return text.length <= MAX_SUMMARY_CHARACTERS ? text : `${text.slice(0, MAX_SUMMARY_CHARACTERS - 1).toWellFormed()}…`
+}
+
+async function readStatus(server: ModelServer, options: PlannerOptions): Promise<PlannerStatus> {
+  const { host, model, clock } = options
+  const never = new AbortController().signal
+  const installed = await withinMs(clock, STATUS_TIMEOUT_MS, never, (soon) => server.installed(soon))
+  const shown = shownHost(host)
+  if (installed === undefined) {
+    const fix = `No model server answers at ${shown}: start it with \`ollama serve\`, or set OLLAMA_HOST.`
+    return { reachable: false, host: shown, model, installed: [], modelInstalled: false, fix }
+  }
+  const modelInstalled = installed.some((name) => isSameModel(name, model))
+  return {
+    reachable: true,
+    host: shown,
+    model,
+    installed,
+    modelInstalled,
+    fix: modelInstalled ? null : missingModel(model),
+  }
+}
+
+/** The result, or undefined when the server fails or takes longer; throws only the signal's reason. */
+async function withinMs<T>(
+  clock: Clock,
+  ms: number,
+  signal: AbortSignal,
+  ask: (signal: AbortSignal) => Promise<T>,
+): Promise<T | undefined> {
+  const late = new AbortController()
+  using _timer = clock.after(ms, () => late.abort(new PlannerError('timeout', 'The model server is slow.')))
+  try {
+    return await ask(AbortSignal.any([signal, late.signal]))
+  } catch (error) {
+    signal.throwIfAborted()
+    if (error instanceof PlannerError) return undefined
+    throw error
+  }
+}
+
+/** Ollama reads a name without a tag as `:latest`, and ignores case. */
+function isSameModel(a: string, b: string): boolean {
+  return withTag(a) === withTag(b)
+}
+
+function withTag(name: string): string {
+  const lower = name.toLowerCase()
+  return lower.slice(lower.lastIndexOf('/') + 1).includes(':') ? lower : `${lower}:latest`
+}
+
+function shownHost(host: string): string {
+  const url = new URL(host)
+  url.username = ''
+  url.password = ''
+  return url.href.replace(/\/+$/, '')
+}
