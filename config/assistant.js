@@ -1,0 +1,32 @@
+#!/usr/bin/env node
+// The `assistant` command. Plain JavaScript: whatever Node the machine has starts it, and it hands over to the Node that the program needs.
+import { spawn } from 'node:child_process'
+import { existsSync } from 'node:fs'
+import { fileURLToPath } from 'node:url'
+
+const NEEDED_MAJOR = 24
+const main = fileURLToPath(new URL('../src/main.ts', import.meta.url))
+const ownNode = fileURLToPath(new URL('../node_modules/node/bin/node', import.meta.url))
+
+if (Number(process.versions.node.split('.')[0]) >= NEEDED_MAJOR) {
+  await import(main)
+} else if (existsSync(ownNode)) {
+  handOver()
+} else {
+  process.stderr.write('Assistant is not set up yet: run `npm start` once in its folder.\n')
+  process.exitCode = 2
+}
+
+function handOver() {
+  const child = spawn(ownNode, [main, ...process.argv.slice(2)], { stdio: 'inherit' })
+  // The terminal sends Ctrl-C to both: the child decides what it means. Signals sent to this process alone are passed on.
+  process.on('SIGINT', () => undefined)
+  for (const signal of /** @type {const} */ (['SIGTERM', 'SIGHUP'])) process.on(signal, () => child.kill(signal))
+  child.on('exit', (code, signal) => {
+    if (signal === null) process.exitCode = code ?? 1
+    else {
+      process.removeAllListeners(signal)
+      process.kill(process.pid, signal)
+    }
+  })
+}

@@ -1,0 +1,178 @@
+/**
+ * Settings, from three places, the first that has one wins: variables of the environment, `.env`, the settings file.
+ * The only code that reads the environment. Every mistake is reported at once, by name, with what was read and what is expected.
+ */
+import { existsSync, readFileSync, statSync } from 'node:fs'
+import { join, resolve } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { parseEnv } from 'node:util'
+import { parse as parseYaml } from 'yaml'
+import type { z } from 'zod'
+import { errorLine, SetupError } from '../src/core/errors.ts'
+import { type Settings, settingsSchema } from './schema.ts'
+import { SECRET_VARIABLES, VARIABLES } from './variables.ts'
+
+export interface Config extends Settings {
+  home: string
+  databaseFile: string
+  tasksFolder: string
+  /** Small files of the program's own: sockets, sandbox state. Never inside tasks/. */
+  stateFolder: string
+  envFile: string
+  settingsFile: string
+  /** Every secret value the program knows; for the redactor only. */
+  secrets: readonly string[]
+  /** What is odd but not wrong, a sentence each. */
+  warnings: readonly string[]
+}
+
+export interface ConfigSources {
+  /** The clone: where `.env` and the settings file are. */
+  root?: string
+  /** Secrets are removed from it once read, so that no child inherits them. */
+  environment?: NodeJS.ProcessEnv
+}
+
+type Origin = { value: unknown; from: string }
+type Tree = { [key: string]: unknown }
+
+/** Reads and checks the settings. Throws SetupError listing every mistake. */
+export function loadConfig(sources: ConfigSources = {}): Readonly<Config> {
+  const root = sources.root ?? fileURLToPath(new URL('..', import.meta.url))
+  const environment = sources.environment ?? process.env
+  const envFile = join(root, '.env')
+  const settingsFile = resolve(root, environment.ASSISTANT_SETTINGS ?? 'config/settings.yaml')
+  const origins = new Map<string, Origin>()
+  const settings = readSettingsFile(settingsFile)
+  addVariables(settings, origins, readEnvFile(envFile), '.env')
+  addVariables(settings, origins, readCredentials(environment), 'systemd credentials')
+  addVariables(settings, origins, environment, 'the environment')
+  const parsed = settingsSchema.safeParse(settings)
+  if (!parsed.success) throw mistakes(parsed.error, settings, origins, settingsFile)
+  const secrets = secretsOf(parsed.data, environment)
+  const warnings = warningsOf(envFile, environment)
+  for (const name of SECRET_VARIABLES) delete environment[name]
+  const home = resolve(root, parsed.data.home ?? '.')
+  return Object.freeze({
+    ...parsed.data,
+    home,
+    databaseFile: join(home, 'tasks.db'),
+    tasksFolder: join(home, 'tasks'),
+    stateFolder: join(home, 'run'),
+    envFile,
+    settingsFile,
+    secrets,
+    warnings,
+  })
+}
+
+function readSettingsFile(file: string): Tree {
+  if (!existsSync(file)) return {}
+  try {
+    const read: unknown = parseYaml(readFileSync(file, 'utf8')) ?? {}
+    if (isTree(read)) return read
+  } catch (error) {
+    throw new SetupError('settings', `The settings file cannot be read: ${errorLine(error)}`, `Mend ${file}.`)
+  }
+  throw new SetupError('settings', 'The settings file holds no settings.', `Write "name: value" lines into ${file}.`)
+}
+
+function readEnvFile(file: string): NodeJS.Dict<string> {
+  return existsSync(file) ? parseEnv(readFileSync(file, 'utf8')) : {}
+}
+
+/** Secrets that systemd hands over as files (LoadCredential=), named as the variables are. */
+function readCredentials(environment: NodeJS.ProcessEnv): NodeJS.Dict<string> {
+  const folder = environment.CREDENTIALS_DIRECTORY
+  if (folder === undefined) return {}
+  const files = SECRET_VARIABLES.map((name) => [name, join(folder, name)] as const).filter(([, file]) =>
+    existsSync(file),
+  )
+  return Object.fromEntries(files.map(([name, file]) => [name, readFileSync(file, 'utf8').trim()]))
+}
+
+function addVariables(
+  settings: Tree,
+  origins: Map<string, Origin>,
+  variables: NodeJS.Dict<string>,
+  place: string,
+): void {
+  for (const [name, path] of Object.entries(VARIABLES)) {
+    const value = variables[name]
+    if (value === undefined || value.trim() === '') continue
+    setPath(settings, path.split('.'), value)
+    const isSecret = SECRET_VARIABLES.some((each) => each === name)
+    origins.set(path, { value: isSecret ? '(hidden)' : value, from: `${name} (${place})` })
+  }
+}
+
+function setPath(tree: Tree, path: readonly string[], value: unknown): void {
+  const [head, ...rest] = path
+  if (head === undefined) return
+  if (rest.length === 0) {
+    tree[head] = value
+    return
+  }
+  const inner = tree[head]
+  const next: Tree = isTree(inner) ? inner : {}
+  tree[head] = next
+  setPath(next, rest, value)
+}
+
+function isTree(value: unknown): value is Tree {
+  return typeof value === 'object' && value !== null && !Array.isArray(value)
+}
+
+function mistakes(error: z.ZodError, settings: Tree, origins: Map<string, Origin>, file: string): SetupError {
+  const lines = error.issues.map((issue) => {
+    const path = issue.path.map(String)
+    const origin = originOf(origins, path.join('.'))
+    const name = origin?.from ?? `${path.join('.') || 'settings'} (${file})`
+    const read = origin?.value ?? valueAt(settings, path)
+    return `  ${name}: read ${JSON.stringify(read) ?? 'nothing'}, ${issue.message}`
+  })
+  const count = lines.length === 1 ? 'One setting is wrong' : `${lines.length} settings are wrong`
+  return new SetupError('settings', `${count}:\n${lines.join('\n')}`, 'Correct what is listed and start again.')
+}
+
+/** The variable that set this path, or the part of it that is a list's or record's entry. */
+function originOf(origins: Map<string, Origin>, path: string): Origin | undefined {
+  for (const [known, origin] of origins) if (path === known || path.startsWith(`${known}.`)) return origin
+  return undefined
+}
+
+function valueAt(tree: unknown, path: readonly string[]): unknown {
+  let value = tree
+  for (const key of path) value = isTree(value) || Array.isArray(value) ? Reflect.get(value, key) : undefined
+  return value
+}
+
+const SECRET_NAME = /TOKEN|SECRET|PASSWORD|PASSWD|API_?KEY|CREDENTIAL|PRIVATE/i
+const LEAST_SECRET_LENGTH = 8
+
+/** The settings' own secrets, and whatever else in the environment is named like one. */
+function secretsOf(settings: Settings, environment: NodeJS.ProcessEnv): string[] {
+  const own = [
+    settings.api.token,
+    settings.model.apiKey,
+    settings.slack.botToken,
+    settings.slack.appToken,
+    settings.slack.signingSecret,
+    settings.discord.token,
+  ]
+  const named = Object.entries(environment).filter(([name]) => SECRET_NAME.test(name) && !name.startsWith('npm_'))
+  const values = [...own, ...named.map(([, value]) => value)]
+  return [...new Set(values)].filter((value): value is string => value != null && value.length >= LEAST_SECRET_LENGTH)
+}
+
+function warningsOf(envFile: string, environment: NodeJS.ProcessEnv): string[] {
+  const warnings: string[] = []
+  if (existsSync(envFile) && (statSync(envFile).mode & 0o077) !== 0) {
+    warnings.push('Other users of this machine can read .env: run `chmod 600 .env`.')
+  }
+  const known = new Set<string>([...Object.keys(VARIABLES), 'ASSISTANT_SETTINGS', 'ASSISTANT_TEST_REPORT'])
+  for (const name of Object.keys(environment)) {
+    if (/^ASSISTANT_/.test(name) && !known.has(name)) warnings.push(`${name} is not a setting; it is ignored.`)
+  }
+  return warnings
+}

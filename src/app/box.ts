@@ -1,0 +1,50 @@
+/** What commands run in: measured by a worker, kept in the store for the roles that have no sandbox. */
+import { z } from 'zod'
+import type { Config } from '../../config/config.ts'
+import type { Box } from '../core/review.ts'
+import type { Sandbox, SandboxLimits } from '../ports/sandbox.ts'
+import type { Store } from '../ports/store.ts'
+
+const NOTE = 'box'
+
+const boxSchema = z.object({
+  strength: z.enum(['full', 'weak', 'none']),
+  layers: z.array(z.string()),
+  environment: z.record(z.string(), z.string()),
+  limits: z.record(z.string(), z.number()),
+})
+
+export function sandboxLimits({ sandbox }: Config): SandboxLimits {
+  return {
+    memoryBytes: sandbox.memory,
+    processes: sandbox.processes,
+    cpuSeconds: Math.ceil(sandbox.cpu / 1000),
+    fileBytes: sandbox.file,
+    diskBytes: sandbox.disk,
+    openFiles: sandbox.openFiles,
+    scratchBytes: sandbox.scratch,
+  }
+}
+
+/** Measures this machine's sandbox and tells the other roles. Throws SandboxError when none can start. */
+export async function measureBox(config: Config, sandbox: Sandbox, store: Store): Promise<Box> {
+  const report = await sandbox.check()
+  const box: Box = {
+    strength: report.strength,
+    layers: report.layers.filter((layer) => layer.on).map((layer) => layer.name),
+    environment: config.sandbox.environment,
+    limits: {
+      ...sandboxLimits(config),
+      stepTimeoutMs: config.worker.stepTimeout,
+      taskTimeoutMs: config.worker.taskTimeout,
+    },
+  }
+  await store.setNote(NOTE, JSON.stringify(box))
+  return box
+}
+
+/** What a worker on this store has measured last; undefined while none has. */
+export async function knownBox(store: Store): Promise<Box | undefined> {
+  const note = await store.getNote(NOTE)
+  return note === undefined ? undefined : boxSchema.parse(JSON.parse(note))
+}
