@@ -17,6 +17,8 @@ export interface Presenter {
   files(taskId: number, max: number): Promise<{ files: readonly FileView[]; total: number }>
   /** Tries an upload that failed at the end of the task once more. */
   retryUpload(taskId: number): Promise<string>
+  /** Tells once more what could not be told: after somebody has invited the bot or given it the right that it lacked. */
+  redeliver(taskId: number): Promise<string>
   /** The task's card as it is now, for a private answer to "status". Undefined when there is no such task. */
   card(taskId: number): Promise<CardView | undefined>
 }

@@ -8,7 +8,7 @@ import type { ControlView } from '../view.ts'
 import { isInterrupted } from './status-view.ts'
 import { hasRun, stepInFocus } from './task-facts.ts'
 
-const LABELS: Partial<Record<Verb, string>> = {
+const LABELS = {
   cancel: 'Cancel',
   retry: 'Retry',
   rerun: 'Run again exactly',
@@ -16,19 +16,20 @@ const LABELS: Partial<Record<Verb, string>> = {
   approve: 'Approve',
   edit: 'Edit plan',
   reject: 'Reject',
+  resume: 'Resume',
   restart: 'Start over',
   discard: 'Discard',
   apply: 'Apply now (cancels)',
   upload: 'Retry upload',
   log: 'Full log',
   files: 'Files',
-}
+} as const satisfies Partial<Record<Verb, string>>
 
-export function control(verb: Verb, task: Task, style: ControlView['style'] = 'plain'): ControlView {
+export function control(verb: keyof typeof LABELS, task: Task, style: ControlView['style'] = 'plain'): ControlView {
   const decides = verb === 'approve' || verb === 'reject' || verb === 'edit'
   const round = currentRound(task)
   const hash = decides && round !== undefined ? shortHash(round.hash) : null
-  return { control: { verb, taskId: task.id, hash }, label: LABELS[verb] ?? verb, style, confirm: null }
+  return { control: { verb, taskId: task.id, hash }, label: LABELS[verb], style, confirm: null }
 }
 
 /** Buttons of the card. A final task that gets a result message has them there instead. */
@@ -36,7 +37,7 @@ export function cardControls(task: Task): ControlView[] {
   if (task.cancelRequestedBy !== null) return task.status === 'running' ? logControl(task) : finalCardControls(task)
   switch (task.status) {
     case 'pending':
-      return task.afterId === null ? [cancelControl(task)] : [control('apply', task), cancelControl(task)]
+      return [...applyControl(task), cancelControl(task)]
     case 'planning':
     case 'running':
       return [cancelControl(task), ...logControl(task)]
@@ -105,6 +106,13 @@ function cancelledControls(task: Task): ControlView[] {
 function cancelControl(task: Task): ControlView {
   const confirm = task.status === 'running' ? `Stop task #${task.id}? The running command is ended.` : null
   return { ...control('cancel', task, 'danger'), confirm }
+}
+
+/** A refinement that waits: its button cancels the task that it waits for. */
+function applyControl({ afterId }: Task): ControlView[] {
+  if (afterId === null) return []
+  const apply = { verb: 'apply', taskId: afterId, hash: null } as const
+  return [{ control: apply, label: LABELS.apply, style: 'plain', confirm: null }]
 }
 
 function filesControl(task: Task): ControlView[] {
