@@ -30,10 +30,10 @@ export async function runTask(options: WorkerOptions, run: TaskRun): Promise<voi
   }
 }
 
-async function prepare({ workspace }: WorkerOptions, { task }: TaskRun): Promise<void> {
+async function prepare({ workspace, sandbox }: WorkerOptions, { task }: TaskRun): Promise<void> {
   const continues = task.kind === 'refine' || task.kind === 'resume'
   const copyFrom = continues && task.parentId !== null && (await workspace.exists(task.parentId)) ? task.parentId : null
-  await workspace.prepare(task.id, { copyFrom, owner: null })
+  await workspace.prepare(task.id, { copyFrom, owner: sandbox.owner(task.id) })
 }
 
 /** The end of a task that was stopped from outside, once nothing of it runs any more. */
