@@ -1,0 +1,216 @@
+import type { Database } from 'better-sqlite3'
+import { assertNever } from '../core/errors.ts'
+import type { PlannedRound, TaskEvent } from '../core/events.ts'
+import type { StepEnd } from '../core/outcome.ts'
+import type { OutputTotals, Person } from '../core/task.ts'
+import { type Ending, toJson } from './json-columns.ts'
+import type { TaskRow } from './rows.ts'
+
+/** What an event changes beyond the status and the lease. `row` is the task as it was before the event. */
+export type Project = (row: TaskRow, event: TaskEvent, now: number) => void
+
+interface End {
+  ending: Ending
+  outputs: OutputTotals | null
+  redactions: number
+}
+
+type Kinds<K extends TaskEvent['kind']> = Extract<TaskEvent, { kind: K }>
+type PlanEvent = Kinds<'planned' | 'plan_allowed' | 'plan_edited' | 'approved' | 'reminded'>
+type EndEvent = Kinds<'answered' | 'finished' | 'failed' | 'cancelled' | 'rejected' | 'expired' | 'superseded'>
+
+export function createProjection(db: Database): Project {
+  const inputsReady = db.prepare<[number]>('UPDATE task SET inputs_ready = 1 WHERE id = ?')
+  const phase = db.prepare<[string | null, number]>('UPDATE task SET phase = ? WHERE id = ?')
+  const begun = db.prepare<[number]>('UPDATE task SET steps_begun = 1 WHERE id = ?')
+  const cancelBy = db.prepare<[string, number]>('UPDATE task SET cancel_by = coalesce(cancel_by, ?) WHERE id = ?')
+  const steps = createStepWriter(db)
+  const projectPlan = createPlanProjection(db)
+  const projectEnd = createEndProjection(db)
+
+  return (row, event, now) => {
+    switch (event.kind) {
+      case 'submitted':
+      case 'claimed':
+        return
+      case 'inputs_ready':
+        inputsReady.run(row.id)
+        return
+      case 'released':
+        phase.run(null, row.id)
+        return
+      case 'phase':
+        phase.run(JSON.stringify(event.phase), row.id)
+        return
+      case 'step_started':
+        begun.run(row.id)
+        steps.start.run(now, row.id, event.round, event.index)
+        return
+      case 'step_ended':
+        steps.end.run(JSON.stringify(event.end), now, row.id, event.round, event.index)
+        return
+      case 'repairing':
+        steps.skipRest.run(row.id)
+        return
+      case 'cancel_requested':
+        cancelBy.run(JSON.stringify(event.by), row.id)
+        return
+      case 'planned':
+      case 'plan_allowed':
+      case 'plan_edited':
+      case 'approved':
+      case 'reminded':
+        projectPlan(row, event, now)
+        return
+      default:
+        projectEnd(row, event, now)
+    }
+  }
+}
+
+function createPlanProjection(db: Database): (row: TaskRow, event: PlanEvent, now: number) => void {
+  const approvals = createApprovalWriter(db)
+  const plan = createPlanWriter(db)
+  return (row, event, now) => {
+    switch (event.kind) {
+      case 'planned':
+        plan(row, event, now)
+        approvals.ask.run({ ...asked(row, event), now })
+        return
+      case 'plan_allowed':
+        plan(row, event, now)
+        return
+      case 'plan_edited':
+        approvals.decide.run('superseded', null, now, null, row.id, row.round)
+        plan(row, event, now)
+        approvals.ask.run({ ...asked(row, event), now })
+        return
+      case 'approved':
+        approvals.decide.run('approved', JSON.stringify(event.by), now, null, row.id, row.round)
+        return
+      case 'reminded':
+        approvals.remind.run(now, row.id, row.round)
+        return
+      default:
+        assertNever(event)
+    }
+  }
+}
+
+function createEndProjection(db: Database): (row: TaskRow, event: EndEvent, now: number) => void {
+  const ended = db.prepare<[string, string | null, number, number]>(
+    'UPDATE task SET ending = ?, outputs = ?, redactions = ?, phase = NULL WHERE id = ?',
+  )
+  const steps = createStepWriter(db)
+  const approvals = createApprovalWriter(db)
+
+  function end(row: TaskRow, now: number, how: End): void {
+    ended.run(JSON.stringify(how.ending), toJson(how.outputs), how.redactions, row.id)
+    if (row.round === 0) return
+    approvals.close.run(row.id)
+    steps.skipRest.run(row.id)
+    steps.endRunning.run(JSON.stringify(endOfRunning(how.ending)), now, row.id)
+  }
+
+  function decide(row: TaskRow, now: number, { decided, by, note }: Decision): void {
+    approvals.decide.run(decided, toJson(by), now, note, row.id, row.round)
+    const ending = { cancellation: { reason: decided, by, note } }
+    end(row, now, { ending, outputs: null, redactions: row.redactions })
+  }
+
+  return (row, event, now) => {
+    switch (event.kind) {
+      case 'rejected':
+        return decide(row, now, { decided: 'rejected', by: event.by, note: event.note })
+      case 'expired':
+        return decide(row, now, { decided: 'expired', by: null, note: '' })
+      case 'superseded':
+        return decide(row, now, { decided: 'superseded', by: event.by, note: '' })
+      case 'answered':
+        return end(row, now, { ending: { answer: event.answer }, outputs: null, redactions: row.redactions })
+      case 'finished':
+        return end(row, now, { ...event, ending: { answer: event.answer } })
+      case 'failed': {
+        const { reason, detail, step } = event
+        return end(row, now, { ...event, ending: { failure: { reason, detail, step } } })
+      }
+      case 'cancelled': {
+        const { reason, by, note } = event
+        return end(row, now, { ...event, ending: { cancellation: { reason, by, note } } })
+      }
+      default:
+        return assertNever(event)
+    }
+  }
+}
+
+interface Decision {
+  decided: 'rejected' | 'expired' | 'superseded'
+  by: Person | null
+  note: string
+}
+
+function asked(row: TaskRow, event: PlannedRound & { expiresAt: number }) {
+  return { task: row.id, round: event.round, hash: event.hash, expires: event.expiresAt }
+}
+
+/** For a step that nobody has seen end. */
+function endOfRunning(ending: Ending): StepEnd {
+  return 'cancellation' in ending ? { kind: 'cancelled' } : { kind: 'sandbox_died', detail: 'nobody saw it end' }
+}
+
+function createStepWriter(db: Database) {
+  return {
+    insert: db.prepare<[number, number, number]>(
+      "INSERT INTO step (task_id, round, number, state) VALUES (?, ?, ?, 'waiting')",
+    ),
+    start: db.prepare<[number, number, number, number]>(
+      "UPDATE step SET state = 'running', started_at = ? WHERE task_id = ? AND round = ? AND number = ?",
+    ),
+    end: db.prepare<[string, number, number, number, number]>(
+      "UPDATE step SET state = 'ended', ending = ?, ended_at = ? WHERE task_id = ? AND round = ? AND number = ?",
+    ),
+    skipRest: db.prepare<[number]>("UPDATE step SET state = 'skipped' WHERE task_id = ? AND state = 'waiting'"),
+    endRunning: db.prepare<[string, number, number]>(
+      "UPDATE step SET state = 'ended', ending = ?, ended_at = ? WHERE task_id = ? AND state = 'running'",
+    ),
+  }
+}
+
+function createApprovalWriter(db: Database) {
+  return {
+    ask: db.prepare<[{ task: number; round: number; hash: string; expires: number; now: number }]>(
+      `INSERT INTO approval (task_id, round, hash, open, requested_at, expires_at) VALUES (@task, @round, @hash, 1, @now, @expires)`,
+    ),
+    decide: db.prepare<[string, string | null, number, string | null, number, number]>(
+      `UPDATE approval SET open = 0, decision = ?, decided_by = ?, decided_at = ?, note = ?
+       WHERE task_id = ? AND round = ? AND open = 1`,
+    ),
+    close: db.prepare<[number]>('UPDATE approval SET open = 0 WHERE task_id = ? AND open = 1'),
+    remind: db.prepare<[number, number, number]>('UPDATE approval SET reminded_at = ? WHERE task_id = ? AND round = ?'),
+  }
+}
+
+/**
+ * Writes a round with its steps. Only an edit may take the place of a round that is there, and only of one of which nothing has run:
+ * a second plan under a number that is taken is a bug of the caller, and the key of the table refuses it.
+ */
+function createPlanWriter(db: Database): (row: TaskRow, event: PlannedRound & { kind: string }, now: number) => void {
+  const steps = createStepWriter(db)
+  const remove = db.prepare<[number, number]>('DELETE FROM round WHERE task_id = ? AND number = ?')
+  const insert = db.prepare<[number, number, string, string, string, string, string | null, number]>(
+    `INSERT INTO round (task_id, number, plan, author, verdict, hash, repair_of, planned_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?)`,
+  )
+  const current = db.prepare<[number, number]>('UPDATE task SET round = ?, steps_begun = 0, phase = NULL WHERE id = ?')
+  return (row, event, now) => {
+    const { round, plan, author, verdict, hash, repairOf } = event
+    if (event.kind === 'plan_edited') {
+      if (round === row.round) remove.run(row.id, round)
+      else steps.skipRest.run(row.id)
+    }
+    const json = [plan, author, verdict].map((part) => JSON.stringify(part))
+    insert.run(row.id, round, json[0] ?? '', json[1] ?? '', json[2] ?? '', hash, repairOf, now)
+    for (const index of plan.commands.keys()) steps.insert.run(row.id, round, index)
+    current.run(round, row.id)
+  }
+}

@@ -1,0 +1,37 @@
+import { closeSync, existsSync, openSync, renameSync, rmSync } from 'node:fs'
+import type { Database } from 'better-sqlite3'
+import { errorLine } from '../core/errors.ts'
+import { StoreError } from '../ports/store.ts'
+import { toStoreError } from './store-errors.ts'
+
+export function createRetention(db: Database) {
+  const expired = db.prepare<[number, number], { id: number }>(
+    `SELECT id FROM task t WHERE ended_at IS NOT NULL AND ended_at < ?
+       AND NOT EXISTS (SELECT 1 FROM task c WHERE c.parent_id = t.id AND c.ended_at IS NULL)
+       AND NOT EXISTS (SELECT 1 FROM delivery d WHERE d.task_id = t.id AND d.settled = 0 AND d.failure IS NULL)
+     ORDER BY ended_at LIMIT ?`,
+  )
+  // Its events, rounds, steps, approvals, delivery and messages go with it; the audit stays.
+  const remove = db.prepare<[number]>('DELETE FROM task WHERE id = ? AND ended_at IS NOT NULL')
+  return {
+    expired: (before: number, limit: number): readonly number[] => expired.all(before, limit).map((row) => row.id),
+    remove: (taskId: number): boolean => remove.run(taskId).changes === 1,
+  }
+}
+
+/** A whole copy, mode 0600, that has its name only when it is complete. Never writes over a file that is there. */
+export async function backUp(db: Database, file: string): Promise<void> {
+  if (existsSync(file)) throw new StoreError('exists', `There is a file already: ${file}. Name another.`)
+  const part = `${file}.part`
+  try {
+    rmSync(part, { force: true })
+    closeSync(openSync(part, 'wx', 0o600))
+    await db.backup(part)
+    renameSync(part, file)
+  } catch (error) {
+    rmSync(part, { force: true })
+    const known = toStoreError(error)
+    if (known instanceof StoreError) throw known
+    throw new StoreError('backup', `The copy could not be written: ${errorLine(error)}`, { cause: error })
+  }
+}

@@ -1,0 +1,170 @@
+/** Rows as SQLite answers them, and what they mean. */
+import type { Approval, Lease, Place, Round, Step, Task, TaskKind, TaskStatus, TaskSummary } from '../core/task.ts'
+import { columns, orNull } from './json-columns.ts'
+
+export interface TaskRow {
+  id: number
+  description: string
+  kind: TaskKind
+  parent_id: number | null
+  after_id: number | null
+  status: TaskStatus
+  requester_platform: string
+  requester_scope: string
+  requester_user: string
+  requester_name: string
+  place_platform: string | null
+  place_key: string | null
+  place_thread: number | null
+  model: string | null
+  round: number
+  inputs: string
+  steps_begun: number
+  waits: number
+  queue_key: number
+  claimable: number
+  lease_id: string | null
+  lease_worker: string | null
+  lease_until: number | null
+  lease_ms: number | null
+  cancel_by: string | null
+  phase: string | null
+  ending: string | null
+  redactions: number
+  outputs: string | null
+  created_at: number
+  updated_at: number
+  started_at: number | null
+  ended_at: number | null
+}
+
+/** The columns of TaskRow, for SELECT and RETURNING. */
+export const TASK_COLUMNS = `id, description, kind, parent_id, after_id, status, requester_platform, requester_scope, requester_user,
+  requester_name, place_platform, place_key, place_thread, model, round, inputs, steps_begun, waits, queue_key, claimable, lease_id,
+  lease_worker, lease_until, lease_ms, cancel_by, phase, ending, redactions, outputs, created_at, updated_at, started_at, ended_at`
+
+export interface RoundRow {
+  number: number
+  plan: string
+  author: string
+  verdict: string
+  hash: string
+  repair_of: string | null
+  planned_at: number
+}
+
+export interface StepRow {
+  round: number
+  number: number
+  state: Step['state']
+  ending: string | null
+  started_at: number | null
+  ended_at: number | null
+}
+
+export interface ApprovalRow {
+  round: number
+  hash: string
+  requested_at: number
+  expires_at: number
+  reminded_at: number | null
+  decision: Approval['decision']
+  decided_by: string | null
+  decided_at: number | null
+  note: string | null
+}
+
+export function toSummary(row: TaskRow): TaskSummary {
+  return {
+    id: row.id,
+    description: row.description,
+    kind: row.kind,
+    parentId: row.parent_id,
+    afterId: row.after_id,
+    status: row.status,
+    requester: {
+      platform: columns.platform(row.requester_platform),
+      scope: row.requester_scope,
+      userId: row.requester_user,
+      name: row.requester_name,
+    },
+    place: toPlace(row),
+    model: row.model,
+    round: row.round,
+    lease: toLease(row),
+    cancelRequestedBy: orNull(row.cancel_by, columns.person),
+    createdAt: row.created_at,
+    updatedAt: row.updated_at,
+    startedAt: row.started_at,
+    endedAt: row.ended_at,
+  }
+}
+
+export function toPlace(row: Pick<TaskRow, 'place_platform' | 'place_key' | 'place_thread'>): Place | null {
+  if (row.place_platform === null || row.place_key === null) return null
+  return { platform: columns.platform(row.place_platform), key: row.place_key, thread: row.place_thread === 1 }
+}
+
+function toLease(row: TaskRow): Lease | null {
+  if (row.lease_id === null || row.lease_worker === null || row.lease_until === null) return null
+  return { id: row.lease_id, workerId: row.lease_worker, until: row.lease_until }
+}
+
+export function toTask(row: TaskRow, rounds: Round[], approval: Approval | null): Task {
+  const details = {
+    ...toSummary(row),
+    inputs: columns.inputs(row.inputs),
+    rounds,
+    approval,
+    phase: orNull(row.phase, columns.phase),
+    redactions: row.redactions,
+    outputs: orNull(row.outputs, columns.outputs),
+  }
+  const ending = orNull(row.ending, columns.ending)
+  const { status } = row
+  if (status === 'done' && ending !== null && 'answer' in ending) return { ...details, status, ...ending }
+  if (status === 'failed' && ending !== null && 'failure' in ending) return { ...details, status, ...ending }
+  if (status === 'cancelled' && ending !== null && 'cancellation' in ending) return { ...details, status, ...ending }
+  if (status === 'awaiting_approval' && approval !== null) return { ...details, status, approval }
+  if (status === 'pending' || status === 'planning' || status === 'running') return { ...details, status }
+  throw new Error(`task ${row.id} is ${status} without what that needs`)
+}
+
+export function toRound(row: RoundRow, steps: readonly StepRow[]): Round {
+  const plan = columns.plan(row.plan)
+  return {
+    number: row.number,
+    plan,
+    author: columns.author(row.author),
+    verdict: columns.verdict(row.verdict),
+    hash: row.hash,
+    repairOf: row.repair_of,
+    steps: steps.map((step) => toStep(step, plan.commands[step.number] ?? '')),
+    plannedAt: row.planned_at,
+  }
+}
+
+function toStep(row: StepRow, command: string): Step {
+  return {
+    index: row.number,
+    command,
+    state: row.state,
+    end: orNull(row.ending, columns.stepEnd),
+    startedAt: row.started_at,
+    endedAt: row.ended_at,
+  }
+}
+
+export function toApproval(row: ApprovalRow): Approval {
+  return {
+    round: row.round,
+    hash: row.hash,
+    requestedAt: row.requested_at,
+    expiresAt: row.expires_at,
+    remindedAt: row.reminded_at,
+    decision: row.decision,
+    by: orNull(row.decided_by, columns.person),
+    decidedAt: row.decided_at,
+    note: row.note,
+  }
+}

@@ -1,0 +1,194 @@
+/**
+ * The tables, as numbered migrations: only ever added to, never edited once landed.
+ *
+ * What keeps claim, list and card flat as the file grows: a partial index for each question about live tasks, `(…, status, id)` indexes for
+ * lists (one ordered look-up per status), and counts kept by triggers.
+ */
+export interface Migration {
+  /** From 1, without gaps; the file's user_version after it. */
+  version: number
+  sql: string
+}
+
+const FIRST = `
+CREATE TABLE task (
+  id INTEGER PRIMARY KEY AUTOINCREMENT,
+  description TEXT NOT NULL,
+  kind TEXT NOT NULL CHECK (kind IN ('request', 'retry', 'rerun', 'refine', 'resume')),
+  parent_id INTEGER REFERENCES task (id) ON DELETE SET NULL,
+  after_id INTEGER REFERENCES task (id) ON DELETE SET NULL,
+  status TEXT NOT NULL CHECK (
+    status IN ('pending', 'planning', 'awaiting_approval', 'running', 'done', 'failed', 'cancelled')
+  ),
+  requester_platform TEXT NOT NULL,
+  requester_scope TEXT NOT NULL,
+  requester_user TEXT NOT NULL,
+  requester_name TEXT NOT NULL,
+  place_platform TEXT,
+  place_key TEXT,
+  place_thread INTEGER,
+  -- The place as the request named it: its key stays when the place becomes a thread.
+  asked_key TEXT,
+  model TEXT,
+  dedupe_key TEXT,
+  round INTEGER NOT NULL DEFAULT 0,
+  inputs TEXT NOT NULL DEFAULT '[]',
+  inputs_ready INTEGER NOT NULL,
+  -- 1 while the task in after_id has not ended.
+  waits INTEGER NOT NULL DEFAULT 0,
+  -- 1 once a step of the current round has begun.
+  steps_begun INTEGER NOT NULL DEFAULT 0,
+  queue_key INTEGER NOT NULL,
+  lease_id TEXT,
+  lease_worker TEXT,
+  lease_until INTEGER,
+  lease_ms INTEGER,
+  cancel_by TEXT,
+  phase TEXT,
+  ending TEXT,
+  redactions INTEGER NOT NULL DEFAULT 0,
+  outputs TEXT,
+  created_at INTEGER NOT NULL,
+  updated_at INTEGER NOT NULL,
+  started_at INTEGER,
+  ended_at INTEGER,
+  claimable INTEGER AS (
+    lease_id IS NULL AND (
+      (status = 'pending' AND inputs_ready = 1 AND waits = 0) OR (status = 'running' AND steps_begun = 0)
+    )
+  ) VIRTUAL
+) STRICT;
+
+CREATE INDEX task_claimable ON task (queue_key) WHERE claimable = 1;
+CREATE INDEX task_leased ON task (lease_id) WHERE lease_id IS NOT NULL;
+CREATE INDEX task_by_status ON task (status, id);
+CREATE INDEX task_by_requester ON task (requester_platform, requester_user, status, id);
+CREATE INDEX task_by_place ON task (place_platform, place_key, status, id) WHERE place_key IS NOT NULL;
+CREATE INDEX task_asked_in ON task (place_platform, asked_key) WHERE asked_key IS NOT NULL AND ended_at IS NULL;
+CREATE INDEX task_by_parent ON task (parent_id, status, id) WHERE parent_id IS NOT NULL;
+CREATE INDEX task_after ON task (after_id) WHERE after_id IS NOT NULL;
+CREATE INDEX task_inputs_waiting ON task (id) WHERE inputs_ready = 0 AND ended_at IS NULL;
+CREATE INDEX task_ended ON task (ended_at) WHERE ended_at IS NOT NULL;
+CREATE UNIQUE INDEX task_dedupe ON task (dedupe_key) WHERE dedupe_key IS NOT NULL;
+
+CREATE TABLE status_count (status TEXT PRIMARY KEY, tasks INTEGER NOT NULL) STRICT, WITHOUT ROWID;
+INSERT INTO status_count VALUES
+  ('pending', 0), ('planning', 0), ('awaiting_approval', 0), ('running', 0), ('done', 0), ('failed', 0), ('cancelled', 0);
+CREATE TRIGGER task_counted AFTER INSERT ON task BEGIN
+  UPDATE status_count SET tasks = tasks + 1 WHERE status = NEW.status;
+END;
+CREATE TRIGGER task_moved AFTER UPDATE OF status ON task WHEN OLD.status <> NEW.status BEGIN
+  UPDATE status_count SET tasks = tasks - 1 WHERE status = OLD.status;
+  UPDATE status_count SET tasks = tasks + 1 WHERE status = NEW.status;
+END;
+CREATE TRIGGER task_uncounted AFTER DELETE ON task BEGIN
+  UPDATE status_count SET tasks = tasks - 1 WHERE status = OLD.status;
+END;
+
+-- One row: the queue key of the latest claim, which is the virtual time of start-time fair queueing.
+CREATE TABLE queue (one INTEGER PRIMARY KEY CHECK (one = 1), virtual_time INTEGER NOT NULL) STRICT;
+INSERT INTO queue VALUES (1, 0);
+
+CREATE TABLE round (
+  task_id INTEGER NOT NULL REFERENCES task (id) ON DELETE CASCADE,
+  number INTEGER NOT NULL,
+  plan TEXT NOT NULL,
+  author TEXT NOT NULL,
+  verdict TEXT NOT NULL,
+  hash TEXT NOT NULL,
+  repair_of TEXT,
+  planned_at INTEGER NOT NULL,
+  PRIMARY KEY (task_id, number)
+) STRICT;
+
+CREATE TABLE step (
+  task_id INTEGER NOT NULL,
+  round INTEGER NOT NULL,
+  number INTEGER NOT NULL,
+  state TEXT NOT NULL CHECK (state IN ('waiting', 'running', 'ended', 'skipped')),
+  ending TEXT,
+  started_at INTEGER,
+  ended_at INTEGER,
+  PRIMARY KEY (task_id, round, number),
+  FOREIGN KEY (task_id, round) REFERENCES round (task_id, number) ON DELETE CASCADE
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE approval (
+  task_id INTEGER NOT NULL,
+  round INTEGER NOT NULL,
+  hash TEXT NOT NULL,
+  -- 1 while it can still be decided; a task that ends otherwise closes it without a decision.
+  open INTEGER NOT NULL,
+  requested_at INTEGER NOT NULL,
+  expires_at INTEGER NOT NULL,
+  reminded_at INTEGER,
+  decision TEXT CHECK (decision IN ('approved', 'rejected', 'expired', 'superseded')),
+  decided_by TEXT,
+  decided_at INTEGER,
+  note TEXT,
+  PRIMARY KEY (task_id, round),
+  FOREIGN KEY (task_id, round) REFERENCES round (task_id, number) ON DELETE CASCADE
+) STRICT;
+CREATE INDEX approval_open ON approval (expires_at) WHERE open = 1;
+
+CREATE TABLE event (
+  id INTEGER PRIMARY KEY AUTOINCREMENT,
+  task_id INTEGER NOT NULL REFERENCES task (id) ON DELETE CASCADE,
+  at INTEGER NOT NULL,
+  body TEXT NOT NULL
+) STRICT;
+CREATE INDEX event_by_task ON event (task_id, id);
+
+CREATE TABLE delivery (
+  task_id INTEGER PRIMARY KEY REFERENCES task (id) ON DELETE CASCADE,
+  platform TEXT NOT NULL,
+  cursor INTEGER NOT NULL DEFAULT 0,
+  attempts INTEGER NOT NULL DEFAULT 0,
+  next_attempt_at INTEGER NOT NULL DEFAULT 0,
+  failure TEXT,
+  settled INTEGER NOT NULL DEFAULT 0
+) STRICT;
+CREATE INDEX delivery_unsettled ON delivery (platform, task_id) WHERE settled = 0 AND failure IS NULL;
+CREATE INDEX delivery_failed ON delivery (task_id) WHERE failure IS NOT NULL;
+
+CREATE TABLE message (
+  task_id INTEGER NOT NULL REFERENCES task (id) ON DELETE CASCADE,
+  role TEXT NOT NULL,
+  ref TEXT,
+  frame TEXT NOT NULL,
+  posted_at INTEGER,
+  PRIMARY KEY (task_id, role)
+) STRICT, WITHOUT ROWID;
+
+-- No reference to task: what was decided is kept when the task is not.
+CREATE TABLE audit (
+  id INTEGER PRIMARY KEY AUTOINCREMENT,
+  at INTEGER NOT NULL,
+  platform TEXT NOT NULL,
+  scope TEXT NOT NULL,
+  channel_id TEXT NOT NULL,
+  user_id TEXT NOT NULL,
+  name TEXT NOT NULL,
+  action TEXT NOT NULL,
+  task_id INTEGER,
+  allowed INTEGER NOT NULL,
+  detail TEXT NOT NULL
+) STRICT;
+CREATE INDEX audit_by_task ON audit (task_id, id) WHERE task_id IS NOT NULL;
+
+CREATE TABLE worker (
+  id TEXT PRIMARY KEY,
+  pid INTEGER NOT NULL,
+  host TEXT NOT NULL,
+  role TEXT NOT NULL,
+  heartbeat_at INTEGER NOT NULL,
+  slots INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE note (key TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT, WITHOUT ROWID;
+
+CREATE TABLE seen (key TEXT PRIMARY KEY, at INTEGER NOT NULL) STRICT, WITHOUT ROWID;
+CREATE INDEX seen_at ON seen (at);
+`
+
+export const MIGRATIONS: readonly Migration[] = [{ version: 1, sql: FIRST }]

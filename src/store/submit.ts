@@ -1,0 +1,120 @@
+import type { Database } from 'better-sqlite3'
+import { isFinal } from '../core/task.ts'
+import type { NewTask, QueueLimits, SubmitResult } from '../ports/store.ts'
+import type { AppendEvent } from './append-event.ts'
+import type { Commit } from './group-commit.ts'
+import type { TaskReader } from './read-tasks.ts'
+import { TASK_COLUMNS, type TaskRow } from './rows.ts'
+
+interface Context {
+  db: Database
+  reader: TaskReader
+  append: AppendEvent
+}
+
+export type Submit = (commit: Commit, task: NewTask, limits: QueueLimits, now: number) => SubmitResult
+
+type NewRow = Pick<TaskRow, 'description' | 'kind' | 'parent_id' | 'after_id' | 'model' | 'inputs' | 'waits'> &
+  Pick<TaskRow, 'requester_platform' | 'requester_scope' | 'requester_user' | 'requester_name' | 'queue_key'> &
+  Pick<TaskRow, 'place_platform' | 'place_key' | 'place_thread'> & {
+    dedupe_key: string | null
+    inputs_ready: number
+    now: number
+  }
+
+/** Admits a task: the same key is the same task, a full queue is refused, and else the row, its event and its delivery are written together. */
+export function createSubmit({ db, reader, append }: Context): Submit {
+  const byKey = db.prepare<[string], { id: number }>('SELECT id FROM task WHERE dedupe_key = ?')
+  const findFull = createFullness(db)
+  const queueKey = createQueueKey(db)
+  const insert = db.prepare<[NewRow], TaskRow>(
+    `INSERT INTO task (description, kind, parent_id, after_id, status, model, inputs, waits, requester_platform, requester_scope,
+       requester_user, requester_name, queue_key, place_platform, place_key, place_thread, asked_key, dedupe_key, inputs_ready,
+       created_at, updated_at)
+     VALUES (@description, @kind, @parent_id, @after_id, 'pending', @model, @inputs, @waits, @requester_platform, @requester_scope,
+       @requester_user, @requester_name, @queue_key, @place_platform, @place_key, @place_thread, @place_key, @dedupe_key, @inputs_ready,
+       @now, @now)
+     RETURNING ${TASK_COLUMNS}`,
+  )
+  const deliver = db.prepare<[number, string]>('INSERT INTO delivery (task_id, platform) VALUES (?, ?)')
+
+  function waitsFor(afterId: number | null): boolean {
+    const row = afterId === null ? undefined : reader.row(afterId)
+    return row !== undefined && !isFinal(row.status)
+  }
+
+  return (commit, task, limits, now) => {
+    const known = task.dedupeKey === null ? undefined : byKey.get(task.dedupeKey)
+    const first = known === undefined ? undefined : reader.get(known.id)
+    if (first !== undefined) return { kind: 'duplicate', task: first }
+    const full = findFull(task, limits)
+    if (full !== undefined) return { kind: 'full', limit: full, allowed: limits[full] }
+    const row = insert.get(toNewRow(task, { now, waits: waitsFor(task.afterId), queueKey: queueKey(task) }))
+    if (row === undefined) throw new Error('an inserted task answered no row')
+    if (task.place !== null) deliver.run(row.id, task.place.platform)
+    append(commit, row.id, now, { kind: 'submitted' })
+    if (task.place !== null) commit.deliveries.add(row.id)
+    return { kind: 'created', task: reader.whole(row) }
+  }
+}
+
+function toNewRow(task: NewTask, facts: { now: number; waits: boolean; queueKey: number }): NewRow {
+  return {
+    description: task.description,
+    kind: task.kind,
+    parent_id: task.parentId,
+    after_id: task.afterId,
+    model: task.model,
+    inputs: JSON.stringify(task.inputs),
+    waits: facts.waits ? 1 : 0,
+    requester_platform: task.requester.platform,
+    requester_scope: task.requester.scope,
+    requester_user: task.requester.userId,
+    requester_name: task.requester.name,
+    queue_key: facts.queueKey,
+    place_platform: task.place?.platform ?? null,
+    place_key: task.place?.key ?? null,
+    place_thread: task.place === null ? null : Number(task.place.thread),
+    dedupe_key: task.dedupeKey,
+    inputs_ready: task.inputs.some((input) => input.state === 'waiting') ? 0 : 1,
+    now: facts.now,
+  }
+}
+
+/** Which limit a new task would pass, if any. Nothing is counted further than its limit. */
+function createFullness(db: Database): (task: NewTask, limits: QueueLimits) => keyof QueueLimits | undefined {
+  const ofRequester = db.prepare<[string, string, number], { tasks: number }>(
+    `SELECT count(*) AS tasks FROM (SELECT 1 FROM task WHERE requester_platform = ? AND requester_user = ?
+       AND status IN ('pending', 'planning', 'awaiting_approval', 'running') LIMIT ?)`,
+  )
+  const ofPlace = db.prepare<[string, string, number], { tasks: number }>(
+    `SELECT count(*) AS tasks FROM (SELECT 1 FROM task WHERE place_platform = ? AND asked_key = ? AND asked_key IS NOT NULL
+       AND ended_at IS NULL LIMIT ?)`,
+  )
+  const ofAll = db.prepare<[], { tasks: number }>("SELECT tasks FROM status_count WHERE status = 'pending'")
+
+  return ({ requester, place }, limits) => {
+    const mine = ofRequester.get(requester.platform, requester.userId, limits.perRequester)?.tasks ?? 0
+    if (mine >= limits.perRequester) return 'perRequester'
+    const here = place === null ? 0 : (ofPlace.get(place.platform, place.key, limits.perPlace)?.tasks ?? 0)
+    if (place !== null && here >= limits.perPlace) return 'perPlace'
+    return (ofAll.get()?.tasks ?? 0) >= limits.total ? 'total' : undefined
+  }
+}
+
+/**
+ * Start-time fair queueing: a task's key is one after the later of the last claim's key and its requester's own last one.
+ * Claims go by key, so whoever asks for a hundred things stands a hundred places deep in their own row and not before anybody else.
+ * A requester's keys rise with the ids, so the newest pending task has their last key; a claimed one is not beyond the last claim's.
+ */
+function createQueueKey(db: Database): (task: NewTask) => number {
+  const virtualTime = db.prepare<[], { key: number }>('SELECT virtual_time AS key FROM queue')
+  const lastOf = db.prepare<[string, string], { key: number }>(
+    `SELECT queue_key AS key FROM task WHERE requester_platform = ? AND requester_user = ? AND status = 'pending'
+     ORDER BY id DESC LIMIT 1`,
+  )
+  return ({ requester }) => {
+    const last = lastOf.get(requester.platform, requester.userId)?.key ?? 0
+    return Math.max(virtualTime.get()?.key ?? 0, last) + 1
+  }
+}
