@@ -2,9 +2,9 @@ import type { Database } from 'better-sqlite3'
 import type { Platform } from '../core/task.ts'
 import type { DeliveredMessage, Delivery, DeliveryRole, Store } from '../ports/store.ts'
 import type { Commit } from './group-commit.ts'
-import { type TaskRow, toPlace } from './rows.ts'
+import { type PlaceColumns, type TaskRow, toPlace } from './rows.ts'
 
-type DeliveryRow = Pick<TaskRow, 'place_platform' | 'place_key' | 'place_thread'> & {
+type DeliveryRow = Pick<TaskRow, PlaceColumns> & {
   task_id: number
   cursor: number
   attempts: number
@@ -23,7 +23,7 @@ interface MessageRow {
 type Saved = Parameters<Store['saveDelivery']>[0]
 
 const SELECT = `SELECT d.task_id, d.cursor, d.attempts, d.next_attempt_at, d.failure, d.settled,
-  t.place_platform, t.place_key, t.place_thread FROM delivery d JOIN task t ON t.id = d.task_id`
+  t.place_platform, t.place_key, t.place_thread, t.place_channel FROM delivery d JOIN task t ON t.id = d.task_id`
 
 export function createDeliveryReader(db: Database) {
   const one = db.prepare<[number], DeliveryRow>(`${SELECT} WHERE d.task_id = ?`)
@@ -83,8 +83,8 @@ export function createDeliveryWriter(db: Database) {
        next_attempt_at = excluded.next_attempt_at, failure = excluded.failure, settled = excluded.settled`,
   )
   const move = db.prepare(
-    `UPDATE task SET place_platform = @platform, place_key = @key, place_thread = @thread WHERE id = @taskId
-     AND (place_key, place_platform, place_thread) IS NOT (@key, @platform, @thread)`,
+    `UPDATE task SET place_platform = @platform, place_key = @key, place_thread = @thread, place_channel = @channel WHERE id = @taskId
+     AND (place_key, place_platform, place_thread, place_channel) IS NOT (@key, @platform, @thread, @channel)`,
   )
   const message = db.prepare(
     `INSERT INTO message (task_id, role, ref, frame, posted_at) VALUES (@taskId, @role, @ref, @frame, @postedAt)
@@ -98,6 +98,7 @@ export function createDeliveryWriter(db: Database) {
         platform: place.platform,
         key: place.key,
         thread: Number(place.thread),
+        channel: place.channelId,
       })
       save.run({ ...rest, platform: place.platform, settled: settled ? 1 : 0 })
       commit.deliveries.add(rest.taskId)

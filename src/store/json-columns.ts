@@ -16,6 +16,7 @@ const source = z.discriminatedUnion('kind', [
 const input = z.object({
   name: z.string(),
   sizeBytes: z.number().nullable(),
+  mimeType: z.string().nullable(),
   source,
   state: z.enum(['waiting', 'saved', 'failed']),
   problem: z.string().nullable(),

@@ -16,6 +16,7 @@ export interface TaskRow {
   place_platform: string | null
   place_key: string | null
   place_thread: number | null
+  place_channel: string | null
   model: string | null
   round: number
   inputs: string
@@ -38,9 +39,11 @@ export interface TaskRow {
   ended_at: number | null
 }
 
+export type PlaceColumns = 'place_platform' | 'place_key' | 'place_thread' | 'place_channel'
+
 /** The columns of TaskRow, for SELECT and RETURNING. */
 export const TASK_COLUMNS = `id, description, kind, parent_id, after_id, status, requester_platform, requester_scope, requester_user,
-  requester_name, place_platform, place_key, place_thread, model, round, inputs, steps_begun, waits, queue_key, claimable, lease_id,
+  requester_name, place_platform, place_key, place_thread, place_channel, model, round, inputs, steps_begun, waits, queue_key, claimable, lease_id,
   lease_worker, lease_until, lease_ms, cancel_by, phase, ending, redactions, outputs, created_at, updated_at, started_at, ended_at`
 
 export interface RoundRow {
@@ -100,9 +103,14 @@ export function toSummary(row: TaskRow): TaskSummary {
   }
 }
 
-export function toPlace(row: Pick<TaskRow, 'place_platform' | 'place_key' | 'place_thread'>): Place | null {
+export function toPlace(row: Pick<TaskRow, PlaceColumns>): Place | null {
   if (row.place_platform === null || row.place_key === null) return null
-  return { platform: columns.platform(row.place_platform), key: row.place_key, thread: row.place_thread === 1 }
+  return {
+    platform: columns.platform(row.place_platform),
+    channelId: row.place_channel ?? '',
+    key: row.place_key,
+    thread: row.place_thread === 1,
+  }
 }
 
 function toLease(row: TaskRow): Lease | null {

@@ -27,8 +27,7 @@ CREATE TABLE task (
   place_platform TEXT,
   place_key TEXT,
   place_thread INTEGER,
-  -- The place as the request named it: its key stays when the place becomes a thread.
-  asked_key TEXT,
+  place_channel TEXT,
   model TEXT,
   dedupe_key TEXT,
   round INTEGER NOT NULL DEFAULT 0,
@@ -64,7 +63,7 @@ CREATE INDEX task_leased ON task (lease_id) WHERE lease_id IS NOT NULL;
 CREATE INDEX task_by_status ON task (status, id);
 CREATE INDEX task_by_requester ON task (requester_platform, requester_user, status, id);
 CREATE INDEX task_by_place ON task (place_platform, place_key, status, id) WHERE place_key IS NOT NULL;
-CREATE INDEX task_asked_in ON task (place_platform, asked_key) WHERE asked_key IS NOT NULL AND ended_at IS NULL;
+CREATE INDEX task_open_in ON task (place_platform, place_channel) WHERE place_channel IS NOT NULL AND ended_at IS NULL;
 CREATE INDEX task_by_parent ON task (parent_id, status, id) WHERE parent_id IS NOT NULL;
 CREATE INDEX task_after ON task (after_id) WHERE after_id IS NOT NULL;
 CREATE INDEX task_inputs_waiting ON task (id) WHERE inputs_ready = 0 AND ended_at IS NULL;

@@ -4,7 +4,7 @@ import type { NewTask, QueueLimits, SubmitResult } from '../ports/store.ts'
 import type { AppendEvent } from './append-event.ts'
 import type { Commit } from './group-commit.ts'
 import type { TaskReader } from './read-tasks.ts'
-import { TASK_COLUMNS, type TaskRow } from './rows.ts'
+import { type PlaceColumns, TASK_COLUMNS, type TaskRow } from './rows.ts'
 
 interface Context {
   db: Database
@@ -16,7 +16,7 @@ export type Submit = (commit: Commit, task: NewTask, limits: QueueLimits, now: n
 
 type NewRow = Pick<TaskRow, 'description' | 'kind' | 'parent_id' | 'after_id' | 'model' | 'inputs' | 'waits'> &
   Pick<TaskRow, 'requester_platform' | 'requester_scope' | 'requester_user' | 'requester_name' | 'queue_key'> &
-  Pick<TaskRow, 'place_platform' | 'place_key' | 'place_thread'> & {
+  Pick<TaskRow, PlaceColumns> & {
     dedupe_key: string | null
     inputs_ready: number
     now: number
@@ -29,10 +29,10 @@ export function createSubmit({ db, reader, append }: Context): Submit {
   const queueKey = createQueueKey(db)
   const insert = db.prepare<[NewRow], TaskRow>(
     `INSERT INTO task (description, kind, parent_id, after_id, status, model, inputs, waits, requester_platform, requester_scope,
-       requester_user, requester_name, queue_key, place_platform, place_key, place_thread, asked_key, dedupe_key, inputs_ready,
+       requester_user, requester_name, queue_key, place_platform, place_key, place_thread, place_channel, dedupe_key, inputs_ready,
        created_at, updated_at)
      VALUES (@description, @kind, @parent_id, @after_id, 'pending', @model, @inputs, @waits, @requester_platform, @requester_scope,
-       @requester_user, @requester_name, @queue_key, @place_platform, @place_key, @place_thread, @place_key, @dedupe_key, @inputs_ready,
+       @requester_user, @requester_name, @queue_key, @place_platform, @place_key, @place_thread, @place_channel, @dedupe_key, @inputs_ready,
        @now, @now)
      RETURNING ${TASK_COLUMNS}`,
   )
@@ -75,6 +75,7 @@ function toNewRow(task: NewTask, facts: { now: number; waits: boolean; queueKey:
     place_platform: task.place?.platform ?? null,
     place_key: task.place?.key ?? null,
     place_thread: task.place === null ? null : Number(task.place.thread),
+    place_channel: task.place?.channelId ?? null,
     dedupe_key: task.dedupeKey,
     inputs_ready: task.inputs.some((input) => input.state === 'waiting') ? 0 : 1,
     now: facts.now,
@@ -88,7 +89,7 @@ function createFullness(db: Database): (task: NewTask, limits: QueueLimits) => k
        AND status IN ('pending', 'planning', 'awaiting_approval', 'running') LIMIT ?)`,
   )
   const ofPlace = db.prepare<[string, string, number], { tasks: number }>(
-    `SELECT count(*) AS tasks FROM (SELECT 1 FROM task WHERE place_platform = ? AND asked_key = ? AND asked_key IS NOT NULL
+    `SELECT count(*) AS tasks FROM (SELECT 1 FROM task WHERE place_platform = ? AND place_channel = ? AND place_channel IS NOT NULL
        AND ended_at IS NULL LIMIT ?)`,
   )
   const ofAll = db.prepare<[], { tasks: number }>("SELECT tasks FROM status_count WHERE status = 'pending'")
@@ -96,7 +97,7 @@ function createFullness(db: Database): (task: NewTask, limits: QueueLimits) => k
   return ({ requester, place }, limits) => {
     const mine = ofRequester.get(requester.platform, requester.userId, limits.perRequester)?.tasks ?? 0
     if (mine >= limits.perRequester) return 'perRequester'
-    const here = place === null ? 0 : (ofPlace.get(place.platform, place.key, limits.perPlace)?.tasks ?? 0)
+    const here = place === null ? 0 : (ofPlace.get(place.platform, place.channelId, limits.perPlace)?.tasks ?? 0)
     if (place !== null && here >= limits.perPlace) return 'perPlace'
     return (ofAll.get()?.tasks ?? 0) >= limits.total ? 'total' : undefined
   }

@@ -56,7 +56,7 @@ export function newTask(changes: Partial<NewTask> = {}): NewTask {
     parentId: null,
     afterId: null,
     requester: { platform: 'slack', scope: 'T1', userId: 'U1', name: 'Ana' },
-    place: { platform: 'slack', key: 'C1', thread: false },
+    place: { platform: 'slack', channelId: 'C1', key: 'C1', thread: false },
     model: null,
     inputs: [],
     dedupeKey: null,
