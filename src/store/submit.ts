@@ -97,8 +97,10 @@ function createFullness(db: Database): (task: NewTask, limits: QueueLimits) => k
   return ({ requester, place }, limits) => {
     const mine = ofRequester.get(requester.platform, requester.userId, limits.perRequester)?.tasks ?? 0
     if (mine >= limits.perRequester) return 'perRequester'
-    const here = place === null ? 0 : (ofPlace.get(place.platform, place.channelId, limits.perPlace)?.tasks ?? 0)
-    if (place !== null && here >= limits.perPlace) return 'perPlace'
+    if (place !== null && place.channelId !== '') {
+      const here = ofPlace.get(place.platform, place.channelId, limits.perPlace)?.tasks ?? 0
+      if (here >= limits.perPlace) return 'perPlace'
+    }
     return (ofAll.get()?.tasks ?? 0) >= limits.total ? 'total' : undefined
   }
 }
