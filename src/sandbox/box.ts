@@ -1,0 +1,32 @@
+import type { Writable } from 'node:stream'
+import type { LimitKind } from '../core/outcome.ts'
+import type { ControlChannel } from './control-channel.ts'
+import type { OutputPipe } from './output-pipe.ts'
+
+/** A limit of the whole task that was passed, as StepEnd tells it. */
+export interface Breach {
+  limit: LimitKind
+  allowed: number
+}
+
+/** The started processes of one task, sandboxed or not: what a session needs of them. */
+export interface Box {
+  readonly control: ControlChannel
+  readonly output: OutputPipe
+  /** A line: TERM to everything inside. Its end: KILL. */
+  readonly terminator: Writable
+  /** How many processes are inside when no step has left anything running. */
+  readonly idleProcesses: number
+  /** Settles when the outermost process is gone; others may live for a moment longer. */
+  readonly exited: Promise<void>
+  /** Calls back once, at the first limit of the task that is passed; watching costs nothing between steps. */
+  watch(onBreach: (breach: Breach) => void): Disposable
+  /** The limit that was passed up to now, asked for when a step ends. */
+  breach(): Breach | undefined
+  /** Ends every process at once. May be called twice. */
+  kill(): void
+  /** Settles when no process of the task is left. */
+  gone(): Promise<void>
+  /** Gives back what the box held on the host, after `gone`. */
+  release(): Promise<void>
+}

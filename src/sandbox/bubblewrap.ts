@@ -1,0 +1,67 @@
+import type { ApprovedPlan } from '../core/approval.ts'
+import type { Clock } from '../ports/clock.ts'
+import type { Logger } from '../ports/logger.ts'
+import type { Sandbox, SandboxReport, SandboxSession, SandboxTask } from '../ports/sandbox.ts'
+import { startBubblewrap } from './bubblewrap-box.ts'
+import { ProgramFolder } from './program-folder.ts'
+import { seccompFilter } from './seccomp.ts'
+import { taskOwner } from './task-owner.ts'
+import { TaskSession } from './task-session.ts'
+
+export interface BubblewrapOptions {
+  logger: Logger
+  clock: Clock
+  /** For small files of ours; mode 0700, outside tasks/. */
+  stateDirectory: string
+  /** How many tasks run at once, usually. More work too; they start a little slower. */
+  slots: number
+  /** Between TERM and KILL. */
+  graceMs: number
+}
+
+export function createBubblewrapSandbox(options: BubblewrapOptions): Sandbox {
+  return new BubblewrapSandbox(options)
+}
+
+class BubblewrapSandbox implements Sandbox {
+  readonly #options: BubblewrapOptions
+  readonly #folder: ProgramFolder
+  #report: Promise<SandboxReport> | undefined
+
+  constructor(options: BubblewrapOptions) {
+    this.#options = options
+    this.#folder = new ProgramFolder(options.stateDirectory)
+  }
+
+  owner(taskId: number): { uid: number; gid: number } | null {
+    return taskOwner(taskId)
+  }
+
+  check(): Promise<SandboxReport> {
+    this.#report ??= Promise.resolve({ kind: 'bubblewrap', strength: 'weak', layers: [] })
+    return this.#report
+  }
+
+  async open(task: SandboxTask, _plan: ApprovedPlan): Promise<SandboxSession> {
+    const { clock, graceMs, slots } = this.#options
+    const place = await this.#folder.take(slots)
+    try {
+      const box = await startBubblewrap({
+        task,
+        owner: this.owner(task.taskId),
+        folder: this.#folder,
+        place,
+        hasFilter: seccompFilter(process.arch) !== undefined,
+      })
+      const onGone = () => this.#folder.giveBack(place)
+      return new TaskSession({ box, clock, graceMs, limits: task.limits, onGone })
+    } catch (error) {
+      this.#folder.giveBack(place)
+      throw error
+    }
+  }
+
+  async sweep(): Promise<void> {
+    this.#folder.removeLeftovers()
+  }
+}

@@ -1,0 +1,83 @@
+import type { Duplex } from 'node:stream'
+
+/** What a supervisor may say. Anything else means that it is not our supervisor any more. */
+export type Report =
+  | { kind: 'ready' }
+  | { kind: 'ended'; status: number; orderly: boolean; processes: number }
+  | { kind: 'count'; processes: number }
+
+const MAX_REPORT_BYTES = 256
+
+/**
+ * Speaks with a task's supervisor: one question at a time, one line each way.
+ * Rejects nothing: `undefined` means that the other side is gone or talks nonsense.
+ */
+export class ControlChannel {
+  readonly #stream: Duplex
+  #pending = ''
+  #closed = false
+  readonly #reports: Report[] = []
+  #waiting: ((report: Report | undefined) => void) | undefined
+
+  constructor(stream: Duplex) {
+    this.#stream = stream
+    stream.setEncoding('latin1')
+    stream.on('data', (text: string) => this.#receive(text))
+    stream.on('close', () => this.#close())
+    stream.on('end', () => this.#close())
+    // A supervisor that was killed: its end of the socket is gone, and that is all there is to know.
+    stream.on('error', () => this.#close())
+  }
+
+  send(line: string): void {
+    if (!this.#closed) this.#stream.write(`${line}\n`)
+  }
+
+  next(): Promise<Report | undefined> {
+    const report = this.#reports.shift()
+    if (report !== undefined || this.#closed) return Promise.resolve(report)
+    return new Promise((resolve) => {
+      this.#waiting = resolve
+    })
+  }
+
+  close(): void {
+    this.#close()
+    this.#stream.destroy()
+  }
+
+  #receive(text: string): void {
+    this.#pending += text
+    const lines = this.#pending.split('\n')
+    this.#pending = lines.pop() ?? ''
+    if (this.#pending.length > MAX_REPORT_BYTES) this.close()
+    for (const line of lines) this.#deliver(parseReport(line))
+  }
+
+  #deliver(report: Report | undefined): void {
+    if (report === undefined) {
+      this.close()
+      return
+    }
+    const waiting = this.#waiting
+    this.#waiting = undefined
+    if (waiting === undefined) this.#reports.push(report)
+    else waiting(report)
+  }
+
+  #close(): void {
+    this.#closed = true
+    this.#waiting?.(undefined)
+    this.#waiting = undefined
+  }
+}
+
+export function parseReport(line: string): Report | undefined {
+  if (line === 'ready') return { kind: 'ready' }
+  const ended = /^ended (\d{1,3}) ([01]) (\d{1,7})$/.exec(line)
+  if (ended !== null) {
+    return { kind: 'ended', status: Number(ended[1]), orderly: ended[2] === '1', processes: Number(ended[3]) }
+  }
+  const count = /^count (\d{1,7})$/.exec(line)
+  return count === null ? undefined : { kind: 'count', processes: Number(count[1]) }
+}

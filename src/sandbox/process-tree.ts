@@ -1,0 +1,39 @@
+import { readFileSync } from 'node:fs'
+import { setTimeout as delay } from 'node:timers/promises'
+
+const LOOK_EVERY_MS = 2
+
+/** Direct children of a process's main thread, in the order of their making; [] when it is gone. */
+export function childrenOf(pid: number): number[] {
+  try {
+    return readFileSync(`/proc/${pid}/task/${pid}/children`, 'latin1').trim().split(' ').filter(Boolean).map(Number)
+  } catch {
+    // The process is gone.
+    return []
+  }
+}
+
+/** Gone, or dead and only not yet waited for: then a namespace of which it was the first process is empty. */
+export function isDead(pid: number): boolean {
+  try {
+    const stat = readFileSync(`/proc/${pid}/stat`, 'latin1')
+    const state = stat[stat.lastIndexOf(')') + 2]
+    return state === 'Z' || state === 'X'
+  } catch {
+    return true
+  }
+}
+
+/** Ends a process at once; nothing happens when it is gone. */
+export function killNow(pid: number): void {
+  try {
+    process.kill(pid, 'SIGKILL')
+  } catch {
+    // It is gone, which is what was wanted.
+  }
+}
+
+/** The kernel tells nobody when the last process of a namespace or group that is not ours has gone, so we look. */
+export async function until(isOver: () => boolean): Promise<void> {
+  while (!isOver()) await delay(LOOK_EVERY_MS)
+}

@@ -1,0 +1,113 @@
+/**
+ * The three small shell programs of a task, outermost first:
+ *
+ *   launcher    outside; enters the cgroups, drops to the task's uid, becomes bwrap (or the supervisor itself)
+ *   supervisor  inside; takes steps from a socket, one after another, and reports how each ended on the same socket
+ *   runner      one per step, a fresh bash: brings back what earlier steps left behind, runs the step, leaves its own
+ *
+ * Steps are of the same uid as the supervisor, so what they must not reach is kept from them by construction: its binary
+ * cannot be read by them, so the kernel closes its /proc files and its memory; its channel is a socket, which cannot be
+ * opened a second time; it reads nothing that a step wrote; the runner holds no descriptor but 0, 1 and 2.
+ */
+
+/** Where the state that steps hand on is kept, inside. Steps may write there: only later runners read it. */
+export const STATE_FOLDER = '/run/assistant/state'
+export const SUPERVISOR_PATH = '/run/assistant/supervisor'
+
+export const VARIABLE = {
+  supervisor: 'ASSISTANT_SUPERVISOR',
+  runner: 'ASSISTANT_RUNNER',
+  state: 'ASSISTANT_STATE',
+  step: 'ASSISTANT_STEP',
+} as const
+
+/**
+ * Arguments: output pipe, arguments file, kit folder, task folder, task uid or -, mount point or -, shell, cgroup.procs files …
+ * Descriptors: 0 the terminator's socket, 3 the supervisor's. The rest is opened here, while we may still read it.
+ */
+export const BUBBLEWRAP_LAUNCHER = `
+pipe=$1 arguments=$2 kit=$3 folder=$4 uid=$5 point=$6 bwrap=$7 inner=$8
+shift 8
+exec >"$pipe" 2>&1 || exit 97
+for group; do echo $$ >"$group" || exit 97; done
+exec 4<"$arguments" 5<"$kit/seccomp" 6</bin/sh 7<"$kit/passwd" 8<"$kit/group" 9<"$kit/hosts" || exit 97
+set -- "$bwrap" --args 4 -- "$inner" -c 'eval "$${VARIABLE.supervisor}"'
+if [ "$uid" = - ]; then exec "$@"; fi
+if [ "$point" != - ]; then mount --no-mtab --bind "$folder" "$point" || exit 97; fi
+exec setpriv --reuid="$uid" --regid="$uid" --clear-groups --no-new-privs --inh-caps=-all --bounding-set=-all "$@"
+`
+
+/**
+ * Ends with the socket. It answers "step <text>" with "ended <status> <marker> <processes>" and "count" with "count <processes>".
+ * The terminator is its child, with a socket of its own: a line means TERM to everything inside, its end means KILL, so
+ * nothing outlives the program. Signals go out from inside the process namespace: no race with reused process ids.
+ */
+export function supervisorProgram(limits: readonly string[]): string {
+  return `
+${limits.join('\n')}
+exec 4<&0 </dev/null
+trap : TERM HUP INT
+runner=$${VARIABLE.runner}
+unset ${VARIABLE.supervisor} ${VARIABLE.runner}
+{
+  trap : TERM
+  while read -r word; do kill -s TERM -- -1; kill -s CONT -- -1; done
+  kill -s KILL -- -1
+} <&4 3>&- 4>&- 5>&- 6>&- 7>&- 8>&- 9>&- >/dev/null 2>&1 &
+exec 4>&- 5>&- 6>&- 7>&- 8>&- 9>&-
+echo ready >&3
+exec 2>/dev/null
+while IFS= read -r line <&3; do
+  case $line in
+    'step '*)
+      : >"$${VARIABLE.state}/left"
+      ${VARIABLE.step}="\${line#step }" /bin/bash --norc --noprofile -c "$runner" bash 2>&1 3>&-
+      status=$?
+      [ -s "$${VARIABLE.state}/left" ] && left=1 || left=0
+      set -- /proc/[0-9]*
+      echo "ended $status $left $#" >&3 ;;
+    count)
+      set -- /proc/[0-9]*
+      echo "count $#" >&3 ;;
+  esac
+done
+`
+}
+
+/**
+ * One line, so that a step's own line numbers begin at 1 in error messages. What a terminal would carry over is written
+ * down when the step ends, also by `exit`, and read by the next runner: folder, umask, options, variables, functions, aliases.
+ * Options that would change this program itself (-e -u -x -v) are set together with the step's first command.
+ */
+export const RUNNER = [
+  // Nothing above 2 may reach a step, whatever the program was started with.
+  `for REPLY in /proc/$$/fd/*; do REPLY=\${REPLY##*/}; if [[ $REPLY -gt 2 ]]; then eval "exec $REPLY>&-"; fi; done`,
+  `__assistant_save() { { __assistant_flags=\${__assistant_flags-$-}; set +euvx; } 2>/dev/null; { ${[
+    `builtin printf 'builtin cd -- %q\\n' "$PWD"`,
+    'builtin umask -p',
+    'builtin shopt -p',
+    'builtin alias -p',
+    'builtin declare -f',
+    'builtin declare -p',
+    'builtin set +o',
+    "builtin echo '__assistant_options='",
+    'for REPLY in e u v x; do if [[ $__assistant_flags == *$REPLY* ]]; then builtin echo "__assistant_options+=\'set -$REPLY; \'"; fi; done',
+  ].join('; ')}; } >|"$${VARIABLE.state}/shell" 2>/dev/null; builtin echo 1 >|"$${VARIABLE.state}/left"; }`,
+  `trap '{ __assistant_status=$? __assistant_flags=\${__assistant_flags-$-}; set +eux; } 2>/dev/null; if [[ ! -v __assistant_saved ]]; then __assistant_save; fi; exit $__assistant_status' EXIT`,
+  `if [[ -s $${VARIABLE.state}/shell ]]; then source "$${VARIABLE.state}/shell" >/dev/null 2>&1; fi`,
+  `printf -v __assistant_step %b "$${VARIABLE.step}"`,
+  `unset ${VARIABLE.step} REPLY __assistant_flags __assistant_saved`,
+  `eval "$__assistant_options$__assistant_step"`,
+  // A step may have put its own EXIT trap in place of ours: what it leaves behind is saved before that runs.
+  `{ __assistant_status=$? __assistant_flags=$-; set +eux; } 2>/dev/null; __assistant_save; __assistant_saved=1; exit $__assistant_status`,
+].join('; ')
+
+/** A step as one line of plain ASCII, for `printf %b` to read back byte for byte. */
+export function encodeStep(command: string): string {
+  let line = ''
+  for (const byte of Buffer.from(command)) {
+    const plain = byte >= 0x20 && byte < 0x7f && byte !== 0x5c
+    line += plain ? String.fromCharCode(byte) : `\\0${byte.toString(8).padStart(3, '0')}`
+  }
+  return line
+}

@@ -1,0 +1,165 @@
+import { constants } from 'node:os'
+import type { ApprovedPlan } from '../core/approval.ts'
+import type { LimitKind, StepEnd } from '../core/outcome.ts'
+import type { Clock } from '../ports/clock.ts'
+import type { SandboxLimits, SandboxSession, StepOptions } from '../ports/sandbox.ts'
+import type { Box } from './box.ts'
+import type { Report } from './control-channel.ts'
+import { encodeStep } from './shell-programs.ts'
+
+export interface TaskSessionOptions {
+  box: Box
+  clock: Clock
+  graceMs: number
+  limits: SandboxLimits
+  /** Called once, when every process is gone and the box is released. */
+  onGone(): void
+}
+
+/** How often the processes left over are counted while they have their grace. */
+const COUNT_EVERY_MS = 25
+
+/** Steps of one task, one after another, in a box that has said it is ready. */
+export class TaskSession implements SandboxSession {
+  readonly #options: TaskSessionOptions
+  #over: StepEnd | undefined
+  #running = false
+  #ending: Promise<void> | undefined
+  #releasing: Promise<void> | undefined
+  /** As the last report told it. */
+  #processes = 0
+
+  constructor(options: TaskSessionOptions) {
+    this.#options = options
+  }
+
+  async run(plan: ApprovedPlan, index: number, options: StepOptions): Promise<StepEnd> {
+    const command = plan.plan.commands[index]
+    if (command === undefined) throw new Error(`the plan has no step ${index}`)
+    if (this.#running) throw new Error('a step is running already')
+    if (this.#over !== undefined) return { kind: 'sandbox_died', detail: 'its session is over' }
+    this.#running = true
+    try {
+      const end = await this.#runCommand(command, options)
+      if (end.kind !== 'exited' && end.kind !== 'signalled') this.#over = end
+      return end
+    } finally {
+      this.#running = false
+    }
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#over ??= { kind: 'cancelled' }
+    this.#ending ??= this.#end(this.#processes > this.#options.box.idleProcesses)
+    await this.#ending
+    this.#releasing ??= this.#release()
+    await this.#releasing
+  }
+
+  async #release(): Promise<void> {
+    await this.#options.box.release()
+    this.#options.onGone()
+  }
+
+  async #runCommand(command: string, options: StepOptions): Promise<StepEnd> {
+    if (options.signal.aborted) return this.#stop({ kind: 'cancelled' })
+    const { box } = this.#options
+    box.output.flowTo(options.onOutput)
+    box.control.send(`step ${encodeStep(command)}`)
+    const end = await this.#firstEnd(options)
+    const settled = end.kind === 'report' ? await this.#settle(end.report) : await this.#stop(end.end)
+    await box.output.drain()
+    return settled
+  }
+
+  /** Whatever comes first: the supervisor's report, the time limit, a limit of the task, or somebody's wish. */
+  async #firstEnd(
+    options: StepOptions,
+  ): Promise<{ kind: 'report'; report: Report | undefined } | { kind: 'stop'; end: StepEnd }> {
+    const { box, clock } = this.#options
+    const stop = Promise.withResolvers<{ kind: 'stop'; end: StepEnd }>()
+    const because = (end: StepEnd) => stop.resolve({ kind: 'stop', end })
+    const onAbort = () => because({ kind: 'cancelled' })
+    options.signal.addEventListener('abort', onAbort, { once: true })
+    using _watch = box.watch((breach) => because({ kind: 'limit', ...breach }))
+    using _timer = clock.after(options.timeoutMs, () =>
+      because({ kind: 'timed_out', scope: 'step', limitMs: options.timeoutMs }),
+    )
+    const report = box.control.next().then((report) => ({ kind: 'report' as const, report }))
+    try {
+      return await Promise.race([stop.promise, report])
+    } finally {
+      options.signal.removeEventListener('abort', onAbort)
+    }
+  }
+
+  async #settle(report: Report | undefined): Promise<StepEnd> {
+    const breach = this.#options.box.breach()
+    if (breach !== undefined) return this.#stop({ kind: 'limit', ...breach })
+    if (report?.kind !== 'ended') {
+      const end = await this.#stop({ kind: 'sandbox_died', detail: 'its supervisor was ended from inside' })
+      const late = this.#options.box.breach()
+      return late === undefined ? end : { kind: 'limit', ...late }
+    }
+    this.#processes = report.processes
+    const limit = limitOfStatus(report.status)
+    if (limit !== undefined) return this.#stop({ kind: 'limit', limit, allowed: this.#allowed(limit) })
+    return endOfStatus(report.status, report.orderly)
+  }
+
+  #allowed(limit: 'cpu' | 'file_size'): number {
+    return limit === 'cpu' ? this.#options.limits.cpuSeconds : this.#options.limits.fileBytes
+  }
+
+  /** Ends the session because of `end`; settles when no process is left. */
+  async #stop(end: StepEnd): Promise<StepEnd> {
+    this.#over = end
+    // Who passed a limit gets no grace: it would go on using what it may not.
+    const gentle = end.kind === 'cancelled' || end.kind === 'timed_out'
+    this.#ending ??= this.#end(gentle)
+    await this.#ending
+    return end
+  }
+
+  async #end(gentle: boolean): Promise<void> {
+    const { box } = this.#options
+    if (gentle) await this.#grace()
+    box.kill()
+    await box.gone()
+  }
+
+  /** TERM, then at most the grace time; shorter when nothing but our own processes is left. */
+  async #grace(): Promise<void> {
+    const { box, clock, graceMs } = this.#options
+    let over = false
+    const passed = Promise.withResolvers<void>()
+    using _timer = clock.after(graceMs, () => {
+      over = true
+      passed.resolve()
+    })
+    box.terminator.write('terminate\n')
+    const emptied = (async () => {
+      // The first report is the running step's own, when there is one; the counts follow.
+      while (!over) {
+        box.control.send('count')
+        const report = await box.control.next()
+        if (report === undefined || report.kind === 'ready' || report.processes <= box.idleProcesses) return
+        await new Promise((resolve) => setTimeout(resolve, COUNT_EVERY_MS))
+      }
+    })()
+    await Promise.race([passed.promise, emptied, box.exited])
+  }
+}
+
+const SIGNAL_NAMES = new Map(Object.entries(constants.signals).map(([name, number]) => [number, name]))
+
+/** A shell tells of a signal as 128 + number. Where it could still hand on its state, it was not the one that was hit. */
+function endOfStatus(status: number, orderly: boolean): StepEnd {
+  const signal = SIGNAL_NAMES.get(status - 128)
+  return !orderly && signal !== undefined ? { kind: 'signalled', signal } : { kind: 'exited', code: status }
+}
+
+function limitOfStatus(status: number): Extract<LimitKind, 'cpu' | 'file_size'> | undefined {
+  if (status === 128 + constants.signals.SIGXCPU) return 'cpu'
+  return status === 128 + constants.signals.SIGXFSZ ? 'file_size' : undefined
+}
