@@ -140,25 +140,21 @@ describe('pages of other sites', () => {
 })
 
 describe('tokens', () => {
-  test.each([
-    undefined,
-    'Bearer',
-    'Bearer wrong',
-    'Basic dXNlcjpwYXNz',
-    `Bearer ${'x'.repeat(5000)}`,
-    'Bearer a b',
-  ])('%j is answered with 401 and nothing else', async (authorization) => {
-    const { entry } = newToken('ci', ['admin'])
-    await using api = await startApi({ tokens: [entry] })
-    const headers: Record<string, string> = authorization === undefined ? {} : { authorization }
-    for (const path of ['/tasks', '/tasks/1', '/tasks/1/logs', '/tasks/1/outputs/a', '/metrics', '/audit']) {
-      const response = await api.get(path, headers)
-      expect(response.status).toBe(401)
-      expect(response.headers.get('www-authenticate')).toBe('Bearer')
-    }
-    expect((await api.post('/tasks', { description: '!true' }, headers)).status).toBe(401)
-    expect(api.inbox.submitted).toEqual([])
-  })
+  test.each([undefined, 'Bearer', 'Bearer wrong', 'Basic dXNlcjpwYXNz', `Bearer ${'x'.repeat(5000)}`, 'Bearer a b'])(
+    '%j is answered with 401 and nothing else',
+    async (authorization) => {
+      const { entry } = newToken('ci', ['admin'])
+      await using api = await startApi({ tokens: [entry] })
+      const headers: Record<string, string> = authorization === undefined ? {} : { authorization }
+      for (const path of ['/tasks', '/tasks/1', '/tasks/1/logs', '/tasks/1/outputs/a', '/metrics', '/audit']) {
+        const response = await api.get(path, headers)
+        expect(response.status).toBe(401)
+        expect(response.headers.get('www-authenticate')).toBe('Bearer')
+      }
+      expect((await api.post('/tasks', { description: '!true' }, headers)).status).toBe(401)
+      expect(api.inbox.submitted).toEqual([])
+    },
+  )
 
   test('the hash of a token is not a token', async () => {
     const { entry } = newToken('ci', ['admin'])

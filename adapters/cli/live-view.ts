@@ -1,0 +1,101 @@
+/**
+ * A followed task on a terminal: its output scrolls by as in any terminal, and below it one block is drawn again and again:
+ * a spinner, the clock, the steps. Frames are drawn at a fixed rate, whatever is printed, and never more lines at once than
+ * anybody could read; the log has them all.
+ */
+import spinners from 'cli-spinners'
+import { createLogUpdate } from 'log-update'
+import { isFinal, type Task } from '../../src/core/task.ts'
+import { cardView } from '../../src/core/views/card-view.ts'
+import type { Clock } from '../../src/ports/clock.ts'
+import type { LogLine } from '../../src/ports/workspace.ts'
+import type { TextStream } from './deps.ts'
+import type { Printer } from './printer.ts'
+import { cutToWidth } from './table.ts'
+import { logLine } from './task-lines.ts'
+import type { TaskView } from './task-view.ts'
+
+const SPINNER = spinners.dots
+const FRAME_MS = SPINNER.interval
+const MAX_LINES_PER_FRAME = 200
+const MAX_STEPS = 8
+
+export interface LiveViewOptions {
+  printer: Printer
+  stdout: TextStream
+  clock: Clock
+  maxRounds: number | null
+  sandboxWarning: string | null
+}
+
+export function createLiveView(options: LiveViewOptions): TaskView {
+  const { printer, stdout, clock } = options
+  const update = createLogUpdate(stdout)
+  const waiting: string[] = []
+  let skipped = 0
+  let frame = 0
+  let task: Task | undefined
+  let timer: Disposable | undefined
+  let isClosed = false
+
+  function flush(): void {
+    if (skipped > 0)
+      waiting.unshift(printer.style('dim', `… ${skipped} lines not shown here; assistant logs ${task?.id ?? ''} --all`))
+    if (waiting.length > 0) update.persist(waiting.splice(0).join('\n'))
+    skipped = 0
+  }
+
+  function draw(): void {
+    flush()
+    const lines =
+      task === undefined ? [] : blockLines(task, options, SPINNER.frames[frame % SPINNER.frames.length] ?? '')
+    if (lines.length > 0) update(lines.join('\n'))
+    frame += 1
+    timer = clock.after(FRAME_MS, draw)
+  }
+
+  function keep(text: string): void {
+    waiting.push(text)
+    if (waiting.length > MAX_LINES_PER_FRAME) {
+      waiting.shift()
+      skipped += 1
+    }
+    if (!isClosed) timer ??= clock.after(0, draw)
+  }
+
+  return {
+    task(now) {
+      task = now
+      if (!isClosed) timer ??= clock.after(0, draw)
+    },
+    line: (line: LogLine) => keep(logLine(line, printer.style)),
+    say: (text) => keep(text),
+    pause() {
+      timer?.[Symbol.dispose]()
+      timer = undefined
+      flush()
+      update.clear()
+    },
+    close() {
+      if (isClosed) return
+      isClosed = true
+      timer?.[Symbol.dispose]()
+      flush()
+      update.clear()
+      update.done()
+    },
+  }
+}
+
+function blockLines(task: Task, options: LiveViewOptions, spinner: string): string[] {
+  if (isFinal(task.status)) return []
+  const { printer, clock, maxRounds, sandboxWarning } = options
+  const card = cardView(task, { now: clock.now(), tail: null, queue: null, children: [], maxRounds, sandboxWarning })
+  const steps = card.steps.slice(0, MAX_STEPS).map(({ mark, command, note }) => {
+    const text = `  ${mark} ${command}${note === '' ? '' : `  ${note}`}`
+    return printer.style(mark === '▶' ? 'cyan' : 'dim', cutToWidth(text, printer.width - 1))
+  })
+  const head = cutToWidth(`${spinner} #${task.id} ${card.headline}`, printer.width - 1)
+  const notes = card.notes.map((note) => printer.style('yellow', cutToWidth(`  ${note}`, printer.width - 1)))
+  return [printer.style('bold', head), ...steps, ...notes]
+}

@@ -1,0 +1,58 @@
+/** `assistant …`: reads the words, runs the command, and answers the exit code. Ends no process and reads no environment. */
+import { CommanderError } from 'commander'
+import { AppError, errorLine, SetupError } from '../../src/core/errors.ts'
+import { cleanTerminal } from '../../src/core/text.ts'
+import type { CliDeps } from './deps.ts'
+import { CliError, EXIT, type ExitCode } from './exit.ts'
+import { paint } from './printer.ts'
+import { createProgram } from './program.ts'
+
+/** `argv`: the words after the program's name. Never throws but for a bug. */
+export async function runCli(argv: readonly string[], deps: CliDeps): Promise<number> {
+  // Everything that is waited for may be a timer or a watch that keeps no process alive by itself.
+  const keepAlive = setInterval(() => undefined, 2 ** 30)
+  try {
+    return await runCommand(argv, deps)
+  } catch (error) {
+    return report(error, deps)
+  } finally {
+    clearInterval(keepAlive)
+  }
+}
+
+async function runCommand(argv: readonly string[], deps: CliDeps): Promise<ExitCode> {
+  const { command, exitCode } = createProgram(deps)
+  if (argv[0] === 'completion' || argv[0] === 'complete') {
+    const { complete } = await import('./completion.ts')
+    return complete(command, argv)
+  }
+  // The real one loads only above; this one is for the help.
+  command
+    .command('completion')
+    .description('print a completion script: bash, zsh, fish or powershell')
+    .argument('<shell>')
+  if (argv.length === 0) {
+    command.outputHelp()
+    return EXIT.done
+  }
+  await command.parseAsync([...argv], { from: 'user' })
+  return exitCode()
+}
+
+function report(error: unknown, deps: CliDeps): ExitCode {
+  // Commander has printed its own line already; help and version are not errors.
+  if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT.done : EXIT.usage
+  const say = (text: string) => void deps.stderr.write(`${cleanTerminal(text)}\n`)
+  if (error instanceof CliError) {
+    if (error.message !== '') say(error.message)
+    return error.exitCode
+  }
+  if (error instanceof SetupError) {
+    say(error.message)
+    deps.stderr.write(`${paint(deps.stderr, 'cyan', `→ ${cleanTerminal(error.fix)}`)}\n`)
+    return EXIT.usage
+  }
+  if (!(error instanceof AppError)) throw error
+  say(errorLine(error))
+  return EXIT.failed
+}

@@ -1,0 +1,130 @@
+/** A task in lines of text. Pure: task in, lines out; everything from outside is cleaned by core's views. */
+import { formatBytes, formatCount } from '../../src/core/format.ts'
+import { isFinal, type Task } from '../../src/core/task.ts'
+import { cleanTerminal, oneLine } from '../../src/core/text.ts'
+import type { StepView } from '../../src/core/view.ts'
+import { approvalView } from '../../src/core/views/approval-view.ts'
+import { type CardContext, cardView } from '../../src/core/views/card-view.ts'
+import { resultView } from '../../src/core/views/result-view.ts'
+import { statusView } from '../../src/core/views/status-view.ts'
+import type { OutputFile } from '../../src/ports/workspace.ts'
+import type { Style } from './printer.ts'
+
+export type Paint = (style: Style, text: string) => string
+
+const MAX_FILES = 10
+/** A terminal scrolls: nobody should approve what is not shown. */
+const ALL = Number.MAX_SAFE_INTEGER
+
+const STATUS_STYLES = {
+  pending: 'gray',
+  planning: 'blue',
+  awaiting_approval: 'yellow',
+  running: 'cyan',
+  done: 'green',
+  failed: 'red',
+  cancelled: 'yellow',
+  interrupted: 'red',
+} as const
+
+/** "✅ Done", in its colour. */
+export function statusWord(task: Task, paint: Paint): string {
+  const view = statusView(task)
+  return paint(STATUS_STYLES[view.status], `${view.icon} ${view.word}`)
+}
+
+export interface ShowContext extends Omit<CardContext, 'children' | 'queue'> {
+  files: readonly OutputFile[]
+}
+
+/** Everything that `show` tells. */
+export function showLines(task: Task, context: ShowContext, paint: Paint): string[] {
+  const card = cardView(task, { ...context, queue: null, children: [] })
+  const head = `${paint('bold', `#${task.id}`)} ${oneLine(task.description, 500)}`
+  const meta = [
+    `${card.status.icon} ${card.headline}`,
+    `by ${oneLine(task.requester.name, 60)} (${task.requester.platform}), ${new Date(task.createdAt).toISOString()}`,
+    ...(task.parentId === null ? [] : [`${task.kind} of #${task.parentId}`]),
+    ...(task.inputs.length === 0 ? [] : [`inputs: ${task.inputs.map((input) => oneLine(input.name, 60)).join(', ')}`]),
+    ...(card.why === '' ? [] : [card.why]),
+    ...card.notes,
+  ]
+  const steps = card.steps.map((step) => stepLine(step, paint))
+  const tail = card.tail === null ? [] : card.tail.lines.map((line) => paint('dim', `  │ ${line}`))
+  return [
+    head,
+    ...indent(meta),
+    ...indent(steps),
+    ...tail,
+    ...(isFinal(task.status) ? endLines(task, context, paint) : []),
+  ]
+}
+
+function stepLine({ mark, number, command, note, badges }: StepView, paint: Paint): string {
+  const colour = mark === '✖' ? 'red' : mark === '✔' ? 'green' : 'cyan'
+  const details = [note, ...badges].filter((text) => text !== '').join(' · ')
+  return `${paint(colour, mark)} ${number}  ${command}${details === '' ? '' : paint('dim', `   ${details}`)}`
+}
+
+/** The end: what it came to, its files, and how to get them. Empty while the task goes on. */
+export function endLines(
+  task: Task,
+  context: { now: number; files: readonly OutputFile[]; maxRounds: number | null },
+  paint: Paint,
+): string[] {
+  if (task.status !== 'done' && task.status !== 'failed' && task.status !== 'cancelled') return []
+  const view = resultView(task, { ...context, tail: [], notes: [] })
+  const headline = paint(['bold', STATUS_STYLES[view.status.status]], `${view.status.icon} ${view.headline}`)
+  const body = view.body === '' ? [] : view.body.split('\n')
+  return [headline, ...indent([...body, ...view.notes, ...fileLines(task.id, context.files, paint)])]
+}
+
+function fileLines(taskId: number, files: readonly OutputFile[], paint: Paint): string[] {
+  if (files.length === 0) return []
+  const shown = files.slice(0, MAX_FILES).map((file) => `${file.path}  ${paint('dim', formatBytes(file.sizeBytes))}`)
+  const more = files.length - shown.length
+  const rest = more > 0 ? [paint('dim', `… and ${formatCount(more, 'more file')}: assistant outputs ${taskId}`)] : []
+  const only = files.length === 1 ? files[0] : undefined
+  const how = only === undefined ? `assistant get ${taskId} [file]` : `assistant get ${taskId} ${quoteWord(only.path)}`
+  return [...shown, ...rest, paint('dim', `Get ${only === undefined ? 'them' : 'it'}: ${how}`)]
+}
+
+/** What a person decides on: whole commands, control characters written out. */
+export function approvalLines(
+  task: Task,
+  context: { timeZone: string; maxRounds: number | null; sandboxWarning: string | null },
+  paint: Paint,
+): string[] {
+  const terms = context.sandboxWarning === null ? [] : [context.sandboxWarning]
+  const view = approvalView(task, task.rounds.at(-1)?.number ?? 0, { ...context, mentions: [], terms, maxChars: ALL })
+  if (view === undefined) return []
+  const commands = view.commands.flatMap(({ text, badges, reasons }, at) => {
+    const [first = '', ...rest] = text.split('\n')
+    const marks = badges.length === 0 ? '' : paint('dim', `   [${badges.join(' · ')}]`)
+    return [
+      `${paint('bold', String(at + 1))}  ${first}${marks}`,
+      ...rest.map((line) => `   ${line}`),
+      ...reasons.map((reason) => paint('yellow', `   ${oneLine(reason, 300)}`)),
+    ]
+  })
+  const why = view.why === '' ? [] : [`Why: ${view.why}`]
+  return [
+    paint(['bold', 'yellow'], `✋ ${view.headline} · plan ${view.hash}`),
+    ...indent([...commands, ...why, ...view.terms]),
+  ]
+}
+
+/** A line of the log on a terminal: our own step boundaries are dimmed, and no output can look like one. */
+export function logLine(line: { text: string; ours: boolean }, paint: Paint): string {
+  const text = cleanTerminal(line.text)
+  return line.ours ? paint('dim', text) : text
+}
+
+function indent(lines: readonly string[]): string[] {
+  return lines.map((line) => `   ${line}`)
+}
+
+/** A word that can be pasted into a shell. */
+function quoteWord(text: string): string {
+  return /^[\w./@+-]+$/.test(text) && !text.startsWith('-') ? text : `'${text.replaceAll("'", "'\\''")}'`
+}

@@ -1,0 +1,70 @@
+/** Follows a task that this command has made or was given, draws it, and answers the exit code: what `run` and `--follow` do. */
+import { isFinal, type Task } from '../../src/core/task.ts'
+import { outputJson, taskJson } from '../../src/core/task-json.ts'
+import type { OutputFile } from '../../src/ports/workspace.ts'
+import { askApproval } from './ask-approval.ts'
+import { type ExitCode, exitOf } from './exit.ts'
+import { followTask } from './follow-task.ts'
+import { createPlainView } from './plain-view.ts'
+import type { Session } from './session.ts'
+import { createSignals } from './signals.ts'
+import { endLines } from './task-lines.ts'
+import type { TaskView } from './task-view.ts'
+
+export interface WatchOptions {
+  /** Nothing is drawn; the end is one JSON object. */
+  json: boolean
+}
+
+/** Runs the task's worker itself when there is none. */
+export async function watchTask(session: Session, task: Task, options: WatchOptions): Promise<ExitCode> {
+  const { client } = session
+  const ended = isFinal(task.status) ? task : await followWithWorker(session, task, options)
+  const outcome = await client.inbox.outputs(client.actor, task.id)
+  const files = outcome.kind === 'outputs' ? outcome.files : []
+  printEnd(session, ended, files, options)
+  return exitOf(ended.status)
+}
+
+async function followWithWorker(session: Session, task: Task, options: WatchOptions): Promise<Task> {
+  const { client, deps, printer } = session
+  const signals = createSignals(deps)
+  await using _worker = (await client.workerElsewhere()) ? undefined : await client.startWorker({ only: task.id })
+  const view = await createView(session, options)
+  const asking = { deps, client, printer, view, onInterrupt: () => signals.raise('SIGINT') }
+  return await followTask(signals, {
+    client,
+    taskId: task.id,
+    view,
+    onApproval: (waiting, signal) => (options.json ? Promise.resolve() : askApproval(asking, waiting, signal)),
+  })
+}
+
+async function createView({ deps, client, printer }: Session, { json }: WatchOptions): Promise<TaskView> {
+  if (json) return SILENT_VIEW
+  if (!printer.isTerminal) return createPlainView(printer)
+  const { createLiveView } = await import('./live-view.ts')
+  const { clock, stdout } = deps
+  const { maxRounds, sandboxWarning } = client
+  return createLiveView({ printer, stdout, clock, maxRounds, sandboxWarning })
+}
+
+const nothing = () => undefined
+const SILENT_VIEW: TaskView = { task: nothing, line: nothing, say: nothing, pause: nothing, close: nothing }
+
+function printEnd(
+  { printer, client, deps }: Session,
+  task: Task,
+  files: readonly OutputFile[],
+  { json }: WatchOptions,
+) {
+  if (json) return printer.json({ ...taskJson(task), files: files.map(outputJson) })
+  const context = { now: deps.clock.now(), files, maxRounds: client.maxRounds }
+  for (const line of endLines(task, context, printer.style)) printer.line(line)
+}
+
+/** Said when a task was left to a worker and there is none. */
+export async function noteMissingWorker({ client, printer }: Session, task: Task): Promise<void> {
+  if (isFinal(task.status) || (await client.workerElsewhere())) return
+  printer.note('No worker is running: it waits until `assistant start` or `assistant worker` does.')
+}
