@@ -7,6 +7,8 @@ import { migrate } from './migrate.ts'
 import { MIGRATIONS } from './schema.ts'
 import { toSetupError } from './store-errors.ts'
 
+/** While another process recovers or migrates the file, there is nothing else to do. */
+const BUSY_TIMEOUT_AT_START_MS = 3000
 /** A longer wait would hold up the event loop; the write queue tries again on its own. */
 const BUSY_TIMEOUT_MS = 250
 /** Reading a whole file takes too long at start beyond this; then only its beginning, its size and its roots are looked at. */
@@ -30,6 +32,7 @@ export function openDatabase(options: OpenOptions): Database.Database {
     check(db, file)
     const copy = migrate(db, file, MIGRATIONS)
     if (copy !== null) logger.info({ copy }, 'the store was brought to this version; the copy from before is kept')
+    db.pragma(`busy_timeout = ${BUSY_TIMEOUT_MS}`)
     return db
   } catch (error) {
     db.close()
@@ -39,7 +42,7 @@ export function openDatabase(options: OpenOptions): Database.Database {
 
 function open(file: string): Database.Database {
   try {
-    return new Database(file, { timeout: BUSY_TIMEOUT_MS })
+    return new Database(file, { timeout: BUSY_TIMEOUT_AT_START_MS })
   } catch (error) {
     throw toSetupError(error, file)
   }

@@ -64,7 +64,7 @@ CREATE INDEX task_by_status ON task (status, id);
 CREATE INDEX task_by_requester ON task (requester_platform, requester_user, status, id);
 CREATE INDEX task_by_place ON task (place_platform, place_key, status, id) WHERE place_key IS NOT NULL;
 CREATE INDEX task_open_in ON task (place_platform, place_channel) WHERE place_channel IS NOT NULL AND ended_at IS NULL;
-CREATE INDEX task_by_parent ON task (parent_id, status, id) WHERE parent_id IS NOT NULL;
+CREATE INDEX task_by_parent ON task (parent_id, id) WHERE parent_id IS NOT NULL;
 CREATE INDEX task_after ON task (after_id) WHERE after_id IS NOT NULL;
 CREATE INDEX task_inputs_waiting ON task (id) WHERE inputs_ready = 0 AND ended_at IS NULL;
 CREATE INDEX task_ended ON task (ended_at) WHERE ended_at IS NOT NULL;

@@ -1,0 +1,126 @@
+import SqliteDatabase, { type Database } from 'better-sqlite3'
+import { expect, test } from 'vitest'
+import { TASK_STATUSES } from '../../src/core/task.ts'
+import type { Store } from '../../src/ports/store.ts'
+import { createAppendEvent } from '../../src/store/append-event.ts'
+import { createApply } from '../../src/store/apply.ts'
+import { createClaim } from '../../src/store/claim.ts'
+import { createDeliveryReader, createDeliveryWriter } from '../../src/store/deliveries.ts'
+import { createInputs } from '../../src/store/inputs.ts'
+import { createDue, createHeartbeat, createRecovery } from '../../src/store/leases.ts'
+import { createMissedEvents } from '../../src/store/missed-events.ts'
+import { openDatabase } from '../../src/store/open-database.ts'
+import { createQueueState } from '../../src/store/queue-state.ts'
+import { createTaskReader } from '../../src/store/read-tasks.ts'
+import { createAudit, createNotes, createWorkers } from '../../src/store/records.ts'
+import { createRetention } from '../../src/store/retention.ts'
+import { createSubmit } from '../../src/store/submit.ts'
+import { claim, newTask, openBench, quietLogger } from './store-helpers.ts'
+
+/** Every statement that the store prepares, the lists' own ones by each filter included. */
+function recordStatements(db: Database): string[] {
+  const prepare = db.prepare.bind(db)
+  const recorded: string[] = []
+  const record = (sql: string) => {
+    recorded.push(sql)
+    return prepare(sql)
+  }
+  Object.defineProperty(db, 'prepare', { value: record, configurable: true })
+  const reader = createTaskReader(db)
+  const append = createAppendEvent(db)
+  const apply = createApply({ db, reader, append })
+  createSubmit({ db, reader, append })
+  createClaim({ db, reader, append })
+  createRecovery(db, apply)
+  createQueueState(db, reader)
+  for (const create of [createHeartbeat, createDue, createInputs, createDeliveryReader, createDeliveryWriter])
+    create(db)
+  for (const create of [createAudit, createNotes, createWorkers, createRetention, createMissedEvents]) create(db)
+  const place = { platform: 'slack', key: 'C1' } as const
+  const requester = { platform: 'slack', userId: 'U1' } as const
+  for (const filter of [
+    {},
+    { place },
+    { requester },
+    { parentId: 1 },
+    { status: TASK_STATUSES },
+    { place, requester },
+  ]) {
+    reader.list({ ...filter, limit: 10 })
+  }
+  Object.defineProperty(db, 'prepare', { value: prepare })
+  return [...new Set(recorded)]
+}
+
+function planOf(db: Database, sql: string): string[] {
+  const plan = db.prepare<[], { detail: string }>(`EXPLAIN QUERY PLAN ${sql.replace(/[@?][a-zA-Z_]*/g, '1')}`)
+  return plan.all().map((row) => row.detail)
+}
+
+/** Small by nature: live rows only, one row a worker, a few counters, or what failed for good. */
+const SMALL =
+  /INDEX (task_claimable|task_leased|task_inputs_waiting|approval_open|delivery_failed)|^SCAN (worker|queue|status_count)/
+/** Constants and sub-selects that are bounded by their own LIMIT. */
+const BOUNDED = /^SCAN (CONSTANT|\()/
+
+test('no statement of the store reads or sorts the whole of a table that grows', async () => {
+  await using bench = await openBench()
+  await bench.store[Symbol.asyncDispose]()
+  const db = openDatabase({ file: bench.file, synchronous: 'normal', logger: quietLogger() })
+  const statements = recordStatements(db)
+  const bad = statements.flatMap((sql) =>
+    planOf(db, sql)
+      .filter(
+        (detail) =>
+          (detail.startsWith('SCAN') && !SMALL.test(detail) && !BOUNDED.test(detail)) || /TEMP B-TREE/.test(detail),
+      )
+      .map((detail) => `${detail}: ${sql.replace(/\s+/g, ' ')}`),
+  )
+  db.close()
+  expect(statements.length).toBeGreaterThan(70)
+  expect(bad).toEqual([])
+})
+
+/** Milliseconds of the quickest of several: what the work costs, whatever else the machine does. */
+async function quickest(work: () => Promise<unknown>): Promise<number> {
+  const times: number[] = []
+  for (let i = 0; i < 30; i += 1) {
+    const start = performance.now()
+    await work()
+    times.push(performance.now() - start)
+  }
+  return Math.min(...times)
+}
+
+const questions: Record<string, (store: Store) => Promise<unknown>> = {
+  claim: (store) => claim(store),
+  'first page': (store) => store.list({ limit: 50 }),
+  'a page by status': (store) => store.list({ limit: 50, status: TASK_STATUSES }),
+  'a deep page': (store) => store.list({ limit: 50, beforeId: 5000 }),
+  'position in the queue': (store) => store.queuePosition(1500),
+  counts: (store) => store.counts(),
+  deliveries: (store) => store.unsettledDeliveries(['slack'], 20),
+}
+
+test('claims, pages and counts take as long with a hundred thousand tasks more', async () => {
+  await using bench = await openBench({ synchronous: 'normal' })
+  const { store } = bench
+  for (let i = 0; i < 6; i += 1) {
+    await Promise.all(
+      Array.from({ length: 256 }, () => store.submit(newTask(), { perRequester: 1e9, perPlace: 1e9, total: 1e9 })),
+    )
+  }
+  const before = new Map<string, number>()
+  for (const [name, ask] of Object.entries(questions)) before.set(name, await quickest(() => ask(store)))
+  const db = new SqliteDatabase(bench.file)
+  db.exec(`WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 100000)
+    INSERT INTO task (description, kind, status, requester_platform, requester_scope, requester_user, requester_name, inputs_ready,
+      queue_key, created_at, updated_at, started_at, ended_at, ending)
+    SELECT 'old', 'request', 'done', 'slack', 'T1', 'U' || (i % 50), 'x', 1, 0, i, i, i, i + 9, '{"answer":"ok"}' FROM n`)
+  db.close()
+  for (const [name, ask] of Object.entries(questions)) {
+    const after = await quickest(() => ask(store))
+    // A scan of these would take twenty times as long and more; the half millisecond covers a busy machine.
+    expect(after, name).toBeLessThan(5 * (before.get(name) ?? 0) + 0.5)
+  }
+})
