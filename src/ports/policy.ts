@@ -1,4 +1,4 @@
-import type { Plan } from '../core/plan.ts'
+import type { NetworkRequest, Plan } from '../core/plan.ts'
 import type { PlanVerdict } from '../core/verdict.ts'
 
 export interface PolicyContext {
@@ -10,4 +10,10 @@ export interface PolicyContext {
 export interface Policy {
   /** Never throws: what cannot be read is denied or asked about, with the reason. */
   review(plan: Plan, context: PolicyContext): PlanVerdict
+  /**
+   * The network that the plan's programs call for, with the hosts that stand plainly in their words; null when none does.
+   * For a plan that asks for none although its commands cannot work without: a person's own commands (verbatim), who has no
+   * other way to ask, or a model that forgot. Given to `review` as `plan.network`, it becomes one question to a person.
+   */
+  networkNeeded(plan: Plan): NetworkRequest | null
 }

@@ -1,0 +1,79 @@
+import type { NetworkRequest, Plan } from '../core/plan.ts'
+import { type Decision, type PlanVerdict, type RiskBadge, type StepVerdict, strictest } from '../core/verdict.ts'
+import type { Policy, PolicyContext } from '../ports/policy.ts'
+import { type Finding, judge, stepVerdict } from './judge.ts'
+import { isLoopback, networkUse, socketHost } from './network.ts'
+import { readCommand } from './read-command.ts'
+import type { Reading } from './reading.ts'
+import { type CheckedRules, checkRules, type Rule } from './rules.ts'
+
+/** Why a command gets the decision that it gets, part by part, for `assistant policy check`. */
+export interface Explanation {
+  decision: Decision
+  badges: readonly RiskBadge[]
+  reasons: readonly string[]
+  parts: readonly Finding[]
+}
+
+export interface ExplainingPolicy extends Policy {
+  /** Never throws. The same decision that `review` gives a plan of this one command that asks for no network. */
+  explain(command: string, context: PolicyContext): Explanation
+}
+
+/** `rules` as rulesSchema reads them from the settings. Throws SetupError, naming the rule, when one fails its own examples. */
+export function createPolicy(options: { rules: readonly Rule[] }): ExplainingPolicy {
+  const rules = checkRules(options.rules)
+  return {
+    review: (plan, context) => review(plan, context, rules),
+    networkNeeded,
+    explain(command, context) {
+      const parts = judge(readCommand(command), { rules, context, networkAsked: false })
+      return { ...stepVerdict(parts), parts }
+    },
+  }
+}
+
+function review(plan: Plan, context: PolicyContext, rules: CheckedRules): PlanVerdict {
+  const networkAsked = plan.network !== null
+  const steps: StepVerdict[] = plan.commands.map((command) =>
+    stepVerdict(judge(readCommand(command), { rules, context, networkAsked })),
+  )
+  const network = plan.network === null ? undefined : judgeNetwork(plan.network, rules)
+  const decision = strictest([...steps.map((step) => step.decision), network?.decision ?? 'allow'])
+  return { decision, reasons: network === undefined || network.reason === '' ? [] : [network.reason], steps }
+}
+
+/** Named hosts that rules allow need no person; any other host, or none named, does. */
+function judgeNetwork(request: NetworkRequest, rules: CheckedRules): { decision: Decision; reason: string } {
+  const named = request.hosts.map((host) => ({ host, decision: rules.forHost(host)?.decision ?? 'ask' }))
+  const refused = named.filter(({ decision }) => decision === 'deny').map(({ host }) => host)
+  if (refused.length > 0) return { decision: 'deny', reason: `Not allowed: the network to ${refused.join(', ')}.` }
+  if (named.length > 0 && named.every(({ decision }) => decision === 'allow')) return { decision: 'allow', reason: '' }
+  const where = request.hosts.length === 0 ? 'any host' : request.hosts.join(', ')
+  const why = request.reason === '' ? '' : ` (${request.reason})`
+  return { decision: 'ask', reason: `It asks for the network: ${where}${why}.` }
+}
+
+function networkNeeded(plan: Plan): NetworkRequest | null {
+  const readings = plan.commands.map(readCommand)
+  const programs = new Set<string>()
+  const hosts = new Set<string>()
+  for (const reading of readings) noteNetwork(reading, programs, hosts)
+  if (programs.size === 0) return null
+  return { reason: `${[...programs].slice(0, 5).join(', ')} needs it`, hosts: [...hosts].slice(0, 32) }
+}
+
+function noteNetwork(reading: Reading, programs: Set<string>, hosts: Set<string>): void {
+  for (const call of reading.calls) {
+    const use = networkUse(call)
+    if (use === undefined) continue
+    programs.add(call.name)
+    for (const host of use.hosts) hosts.add(host)
+  }
+  for (const { target } of reading.files) {
+    const host = socketHost(target.text)
+    if (host === undefined || isLoopback(host)) continue
+    programs.add('/dev/tcp')
+    if (target.isStatic) hosts.add(host)
+  }
+}
