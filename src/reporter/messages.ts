@@ -1,0 +1,165 @@
+/**
+ * One message of a task: posted once, edited when it differs. Its row is written before it is posted, with no reference: whoever finds it
+ * so after a crash posts with the same key again, and the adapter finds what is there.
+ */
+import type { Place } from '../core/task.ts'
+import type { MessageView } from '../core/view.ts'
+import { AdapterError, type ChatAdapter } from '../ports/chat-adapter.ts'
+import type { Clock } from '../ports/clock.ts'
+import type { Logger } from '../ports/logger.ts'
+import type { DeliveredMessage, Delivery, DeliveryRole, Store } from '../ports/store.ts'
+import { type EditBudget, remainingMs, type Urgency } from './edit-budget.ts'
+import { encodeFrame, frameOf, hashOf, postingKey } from './frame.ts'
+import type { TaskMemory } from './memory.ts'
+import { withDeadline } from './with-deadline.ts'
+
+/** A delivery while it is being told: kept in step with its rows. */
+export interface Telling {
+  adapter: ChatAdapter
+  budget: EditBudget
+  delivery: Delivery
+  messages: Map<DeliveryRole, DeliveredMessage>
+  memory: TaskMemory
+  /** Cards that compete for the budget of edits. */
+  cards: number
+  /** The platform has answered well since this began. */
+  spoke: boolean
+}
+
+export type PostedMessage = DeliveredMessage & { ref: string }
+
+export type EditOutcome = { kind: 'same' } | { kind: 'edited' } | { kind: 'gone' } | { kind: 'wait'; ms: number }
+
+export interface Messages {
+  /** Posts unless it is there. A content that the platform refuses is recorded, not thrown. Throws AdapterError for all else. */
+  post(telling: Telling, role: DeliveryRole, view: MessageView, options: { silent: boolean }): Promise<void>
+  /**
+   * Edits when the view differs from what is shown and the budget allows. `gone`: deleted, or too old to be edited.
+   * Content that is refused counts as shown. Throws AdapterError for all else.
+   */
+  edit(telling: Telling, message: PostedMessage, view: MessageView, urgency: Urgency): Promise<EditOutcome>
+  save(telling: Telling, message: DeliveredMessage): Promise<void>
+  /** Forgets the posting, so that `post` makes a new one. */
+  repost(telling: Telling, role: DeliveryRole): Promise<void>
+  /** Nothing more is tried with this message. */
+  close(telling: Telling, message: DeliveredMessage): Promise<void>
+}
+
+const CALL_MS = 60_000
+const RATE_LIMIT_MS = 5000
+const MAX_PAUSE_MS = 600_000
+
+export function isPosted(message: DeliveredMessage | undefined): message is PostedMessage {
+  return message !== undefined && message.ref !== null
+}
+
+interface MessagesOptions {
+  store: Store
+  clock: Clock
+  logger: Logger
+}
+
+export function createMessages(options: MessagesOptions): Messages {
+  const { store, clock, logger } = options
+
+  async function save(telling: Telling, message: DeliveredMessage): Promise<void> {
+    await store.saveMessage(message)
+    telling.messages.set(message.role, message)
+  }
+
+  async function moveTo(telling: Telling, place: Place): Promise<void> {
+    const before = telling.delivery.place
+    if (before.key === place.key && before.thread === place.thread) return
+    telling.delivery = { ...telling.delivery, place }
+    await store.saveDelivery(telling.delivery)
+  }
+
+  async function post(telling: Telling, role: DeliveryRole, view: MessageView, silent: boolean): Promise<void> {
+    const { taskId } = telling.delivery
+    const before = telling.messages.get(role)
+    const frame = frameOf(before)
+    if (isPosted(before) || frame.state !== 'open') return
+    const row = { taskId, role, ref: null, frame: encodeFrame(frame), postedAt: null }
+    if (before === undefined) await save(telling, row)
+    try {
+      const key = postingKey(taskId, role, frame.posting)
+      const posting = telling.adapter.post(telling.delivery.place, view, { key, silent })
+      const { ref, place } = await withDeadline(posting, CALL_MS, clock)
+      // The thread first: a root without a reference in a thread that is known does no harm, the other way round does.
+      await moveTo(telling, place)
+      await save(telling, { ...row, ref, frame: encodeFrame({ ...frame, hash: hashOf(view) }), postedAt: clock.now() })
+      telling.memory.hashes.set(role, hashOf(view))
+      telling.spoke = true
+    } catch (error) {
+      if (!isRefusal(logger, telling, { role, error })) throw error
+      await save(telling, { ...row, frame: encodeFrame({ ...frame, state: 'refused' }) })
+    }
+  }
+
+  return {
+    save,
+    post: (telling, role, view, { silent }) => post(telling, role, view, silent),
+    async edit(telling, message, view, urgency) {
+      const { budget, memory, adapter } = telling
+      const { role, postedAt } = message
+      const frame = frameOf(message)
+      const hash = hashOf(view)
+      if (frame.state !== 'open' || (memory.hashes.get(role) ?? frame.hash) === hash) return { kind: 'same' }
+      const pausedMs = remainingMs(memory.pausedUntil, clock.now(), MAX_PAUSE_MS)
+      if (pausedMs > 0) return { kind: 'wait', ms: pausedMs }
+      const ms = budget.take({ urgency, editedAt: memory.editedAt.get(role) ?? null, cards: telling.cards })
+      if (ms > 0) return { kind: 'wait', ms }
+      const { maxEditAgeMs } = adapter.limits
+      if (maxEditAgeMs !== null && postedAt !== null && clock.now() - postedAt > maxEditAgeMs) return { kind: 'gone' }
+      const outcome = await sendEdit(options, telling, { ...message, view })
+      memory.editedAt.set(role, clock.now())
+      if (outcome.kind !== 'edited') return outcome
+      telling.spoke = true
+      memory.hashes.set(role, hash)
+      // Frames of output pass; after a restart one of them is sent once more, which costs less than a row for each.
+      if (urgency === 'status') await save(telling, { ...message, frame: encodeFrame({ ...frame, hash }) })
+      return outcome
+    },
+    async repost(telling, role) {
+      const { taskId } = telling.delivery
+      const { posting } = frameOf(telling.messages.get(role))
+      const frame = encodeFrame({ posting: posting + 1, hash: '', state: 'open' })
+      await save(telling, { taskId, role, ref: null, frame, postedAt: null })
+    },
+    close: (telling, message) => {
+      return save(telling, { ...message, frame: encodeFrame({ ...frameOf(message), state: 'closed' }) })
+    },
+  }
+}
+
+async function sendEdit(
+  { clock, logger }: MessagesOptions,
+  telling: Telling,
+  { ref, role, view }: { ref: string; role: DeliveryRole; view: MessageView },
+): Promise<EditOutcome> {
+  try {
+    await withDeadline(telling.adapter.edit(ref, view), CALL_MS, clock)
+    return { kind: 'edited' }
+  } catch (error) {
+    if (error instanceof AdapterError && error.code === 'message_gone') return { kind: 'gone' }
+    // Not the thread's trouble: what is new in it, the result above all, need not wait for an edit.
+    if (error instanceof AdapterError && error.code === 'rate_limited') return pause(telling, error, clock)
+    if (!isRefusal(logger, telling, { role, error })) throw error
+    return { kind: 'edited' }
+  }
+}
+
+function pause({ adapter, budget, memory }: Telling, error: AdapterError, clock: Clock): EditOutcome {
+  const ms = error.retryAfterMs ?? RATE_LIMIT_MS
+  if (adapter.limits.editBudget === 'shared') budget.pause(ms)
+  else memory.pausedUntil = clock.now() + ms
+  return { kind: 'wait', ms }
+}
+
+function isRefusal(logger: Logger, telling: Telling, { role, error }: { role: DeliveryRole; error: unknown }): boolean {
+  if (!(error instanceof AdapterError) || (error.code !== 'invalid' && error.code !== 'too_large')) return false
+  const { taskId } = telling.delivery
+  const fields = { taskId, role, code: error.code, problem: error.message }
+  logger.error(fields, `[TASK ${taskId}] ${telling.adapter.name} refused the ${role} message`)
+  return true
+}

@@ -1,0 +1,158 @@
+/**
+ * Tells one task in its thread, as it is now. Order within the thread: root, card, approval, reminder, result, files.
+ * Safe to call at any time and any number of times: what has been told is known from rows, never from what was done before.
+ */
+import { isFinal, type Place, type Task } from '../core/task.ts'
+import { hasResult } from '../core/views/result-view.ts'
+import { rootView } from '../core/views/root-view.ts'
+import { statusView } from '../core/views/status-view.ts'
+import type { ChatAdapter } from '../ports/chat-adapter.ts'
+import type { Clock } from '../ports/clock.ts'
+import type { Store } from '../ports/store.ts'
+import type { Workspace } from '../ports/workspace.ts'
+import { MAX_BACKOFF_MS } from './backoff.ts'
+import { type EditBudget, remainingMs } from './edit-budget.ts'
+import { frameOf } from './frame.ts'
+import type { Next } from './lanes.ts'
+import type { Memory } from './memory.ts'
+import { isPosted, type Messages, type Telling } from './messages.ts'
+import type { ReporterConfig } from './reporter-config.ts'
+import type { Screen } from './screen.ts'
+import { tellApprovals, tellReminder } from './tell-approval.ts'
+import { tellCard } from './tell-card.ts'
+import { tellFiles } from './tell-files.ts'
+
+export interface TellOptions {
+  store: Store
+  workspace: Workspace
+  clock: Clock
+  config: ReporterConfig
+  memory: Memory
+  messages: Messages
+  screen: Screen
+  adapterOf(platform: string): ChatAdapter | undefined
+  budgetOf(adapter: ChatAdapter): EditBudget
+  /** Has another task looked at once more. */
+  wake(taskId: number): Promise<void>
+}
+
+export interface Scene extends Telling {
+  task: Task
+}
+
+/** Milliseconds until there is something to do again; null when nothing is to be done before the task changes. */
+export type Wait = number | null
+
+export interface Told {
+  next: Next
+  /** Where it was told; null when it is not told anywhere. */
+  place: Place | null
+  /** The platform answered well. */
+  spoke: boolean
+}
+
+/** Throws AdapterError and StoreError; the caller decides what becomes of the thread. */
+export function createTell(options: TellOptions): (taskId: number) => Promise<Told> {
+  return async (taskId) => {
+    const scene = await openScene(options, taskId)
+    if (scene === undefined) {
+      options.memory.forget(taskId)
+      return { next: { kind: 'quiet' }, place: null, spoke: false }
+    }
+    const blockedMs = remainingMs(scene.delivery.nextAttemptAt, options.clock.now(), MAX_BACKOFF_MS * 10)
+    if (blockedMs > 0) return toldAs(scene, { kind: 'blocked', afterMs: blockedMs })
+    const isOldNews = isFinal(scene.task.status) && isPosted(scene.messages.get('result'))
+    const waits = [
+      await tellRoot(options, scene),
+      await tellCard(options, scene),
+      await tellApprovals(options, scene),
+      await tellReminder(options, scene),
+      await tellResult(options, scene),
+      await tellFiles(options, scene),
+    ]
+    if (!isOldNews) await mark(scene)
+    return toldAs(scene, await settle(options, scene, waits))
+  }
+}
+
+function toldAs({ delivery, spoke }: Scene, next: Next): Told {
+  return { next, place: delivery.place, spoke }
+}
+
+async function openScene(options: TellOptions, taskId: number): Promise<Scene | undefined> {
+  const { store } = options
+  const found = await store.delivery(taskId)
+  const adapter = found === undefined ? undefined : options.adapterOf(found.place.platform)
+  if (found === undefined || adapter === undefined || found.failure !== null) return undefined
+  // Events before the task: then the task is at least as new as the cursor, and nothing that it does not show counts as told.
+  const events = await store.events({ taskId, afterId: found.cursor, limit: 1000 })
+  const task = await store.get(taskId)
+  if (task === undefined) return undefined
+  const memory = options.memory.of(taskId, adapter.name)
+  memory.status = task.status
+  const { live, queued } = options.memory.cards(adapter.name)
+  return {
+    adapter,
+    budget: options.budgetOf(adapter),
+    delivery: { ...found, cursor: events.at(-1)?.id ?? found.cursor },
+    messages: new Map(found.messages.map((message) => [message.role, message])),
+    memory,
+    cards: task.status === 'pending' ? live + queued : live,
+    spoke: false,
+    task,
+  }
+}
+
+async function tellRoot({ messages }: TellOptions, scene: Scene): Promise<Wait> {
+  const { task, delivery } = scene
+  const before = scene.messages.get('root')
+  const view = rootView(task)
+  if (!isPosted(before)) {
+    // In a thread there is a message to answer to; also when ours made the thread and we died before its reference was kept.
+    if (!delivery.place.thread) await messages.post(scene, 'root', view, { silent: true })
+    return null
+  }
+  const outcome = await messages.edit(scene, before, view, isFinal(task.status) ? 'status' : 'tail')
+  if (outcome.kind === 'gone') await messages.close(scene, before)
+  return outcome.kind === 'wait' ? outcome.ms : null
+}
+
+async function tellResult({ messages, screen }: TellOptions, scene: Scene): Promise<Wait> {
+  const { task, adapter } = scene
+  if (!hasResult(task) || isPosted(scene.messages.get('result'))) return null
+  const view = await screen.result(task, adapter.limits)
+  // Whoever is not called is not to be woken by old news either.
+  const isStale = task.status === 'failed' && view.mention === null
+  await messages.post(scene, 'result', view, { silent: isStale })
+  return null
+}
+
+async function mark(scene: Scene): Promise<void> {
+  const { task, memory, adapter, delivery } = scene
+  const status = statusView(task)
+  if (memory.marked?.icon === status.icon) return
+  // After a restart the mark before is not known; of a task that has ended it was most likely this one.
+  const before = memory.marked ?? (isFinal(task.status) && task.rounds.length > 0 ? RUNNING : null)
+  memory.marked = status
+  await adapter.mark(delivery.place, status, before)
+}
+
+const RUNNING = { status: 'running', icon: '⏳', word: 'Running' } as const
+
+const REFUSED_RESULT = 'The platform refused the message with the result.'
+
+async function settle({ store, memory }: TellOptions, scene: Scene, waits: readonly Wait[]): Promise<Next> {
+  const due = waits.filter((wait) => wait !== null)
+  const { task, delivery } = scene
+  const settled = isFinal(task.status) && due.length === 0
+  const failure = frameOf(scene.messages.get('result')).state === 'refused' ? REFUSED_RESULT : null
+  // The cursor is kept when all is told: till then the row says that there is something left, which is what counts.
+  if (settled || delivery.attempts > 0) {
+    const saved = { ...delivery, attempts: 0, nextAttemptAt: 0, failure, settled }
+    scene.delivery = saved
+    await store.saveDelivery(saved)
+  }
+  if (settled) memory.forget(task.id)
+  if (due.length === 0) return { kind: 'quiet' }
+  return { kind: 'again', afterMs: Math.max(1, Math.ceil(Math.min(...due))) }
+}
