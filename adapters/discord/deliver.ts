@@ -1,0 +1,111 @@
+/** Posting, editing, uploading and marking, as the port says. */
+import { buffer } from 'node:stream/consumers'
+import { MessageFlags, type RawFile, type RESTPostAPIChannelMessageJSONBody } from 'discord.js'
+import type { Place } from '../../src/core/task.ts'
+import { withEllipsis } from '../../src/core/text.ts'
+import type { ChatAdapter, UploadFile } from '../../src/ports/chat-adapter.ts'
+import type { Logger } from '../../src/ports/logger.ts'
+import type { Channels } from './channels.ts'
+import type { DiscordApi } from './discord-api.ts'
+import { DISCORD_LIMITS } from './limits.ts'
+import { escapeWithin } from './markdown.ts'
+import { encodeMessage, parseMessage, parseSpot, placeOf } from './place.ts'
+import { markerOf, renderFallback, renderMessage } from './render.ts'
+import { createSender, isRefusedContent } from './sender.ts'
+import { createSettle, type SettleOptions } from './settle.ts'
+import type { Threads } from './threads.ts'
+
+export interface DeliverOptions {
+  api: DiscordApi
+  channels: Channels
+  threads: Threads
+  botId: string
+  logger: Logger
+  onOpened: SettleOptions['onOpened']
+}
+
+export type Deliver = Pick<ChatAdapter, 'post' | 'edit' | 'upload' | 'mark'>
+
+export function createDeliver(options: DeliverOptions): Deliver {
+  const { api, logger } = options
+  const sender = createSender(options)
+  const settle = createSettle({ ...options, sender })
+
+  return {
+    async post(place, view, posting) {
+      const { spot, rootRef, isFresh } = await settle(parseSpot(place.key), view, posting)
+      const next = placeOf(spot, place.channelId)
+      if (view.kind === 'root' && rootRef !== null) return { ref: rootRef, place: next }
+      const doing = spot.kind === 'channel' ? 'post_in_thread' : 'post'
+      const messageId = await sender.view(spot, view, { ...posting, doing, isFresh })
+      return { ref: encodeMessage({ own: true, channelId: spot.channelId, messageId }), place: next }
+    },
+
+    async edit(ref, view) {
+      const { own, channelId, messageId } = parseMessage(ref)
+      // The requester's own message stands for the root; its thread shows the state.
+      if (!own) return
+      try {
+        await api.editMessage(channelId, messageId, renderMessage(view, null))
+      } catch (error) {
+        if (!isRefusedContent(error)) throw error
+        // It was posted as an embed, and components cannot take the place of that.
+        await api.editMessage(channelId, messageId, renderFallback(view, null))
+      }
+    },
+
+    async upload(place, files, { key, comment }) {
+      const spot = parseSpot(place.key)
+      const messageId = await sender.files(spot, uploadBody(files, comment, markerOf(key)), key, () => readFiles(files))
+      return encodeMessage({ own: true, channelId: spot.channelId, messageId })
+    },
+
+    async mark(place, status, before) {
+      try {
+        const root = await rootOf(place, options)
+        if (root === null || before?.icon === status.icon) return
+        if (before !== null) await api.unreact(root.channelId, root.messageId, before.icon)
+        await api.react(root.channelId, root.messageId, status.icon)
+      } catch (error) {
+        // A mark that is missing does no harm; the card says the same.
+        logger.debug({ error: String(error) }, 'a reaction could not be set')
+      }
+    },
+  }
+}
+
+async function rootOf(
+  place: Place,
+  { channels, botId }: DeliverOptions,
+): Promise<{ channelId: string; messageId: string } | null> {
+  const spot = parseSpot(place.key)
+  if (spot.kind === 'replies' || spot.kind === 'message') return spot
+  if (spot.kind === 'new') return null
+  const facts = await channels.get(spot.channelId)
+  if (facts.kind !== 'thread' || facts.ownerId !== botId) return null
+  const parent = await channels.get(facts.parentId)
+  // A post's first message is in the post; a thread's root is in the channel, under the same id.
+  return { channelId: parent.kind === 'forum' ? facts.id : facts.parentId, messageId: facts.id }
+}
+
+function uploadBody(files: readonly UploadFile[], comment: string, marker: number): RESTPostAPIChannelMessageJSONBody {
+  return {
+    content: escapeWithin(comment, DISCORD_LIMITS.content),
+    flags: MessageFlags.SuppressEmbeds,
+    allowed_mentions: { parse: [] },
+    attachments: files.map((file, id) => ({
+      id,
+      filename: file.name,
+      ...(id === 0 ? { description: `${withEllipsis(file.name, 200)} · ${marker.toString(36)}` } : {}),
+    })),
+  }
+}
+
+/** In memory, as the request has to be: the caller keeps them within `limits.maxUploadBytes`. */
+async function readFiles(files: readonly UploadFile[]): Promise<RawFile[]> {
+  const read: RawFile[] = []
+  for (const file of files) {
+    read.push({ name: file.name, data: await buffer(await file.open()), contentType: 'application/octet-stream' })
+  }
+  return read
+}
