@@ -134,6 +134,10 @@ export function fakePresenter(): FakePresenter {
       presenter.asked.push(`upload ${taskId}`)
       return 'The files are uploaded now.'
     },
+    async redeliver(taskId) {
+      presenter.asked.push(`redeliver ${taskId}`)
+      return 'Trying again.'
+    },
     card: async () => presenter.current,
   }
   return presenter

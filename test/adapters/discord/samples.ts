@@ -148,7 +148,7 @@ export const SAMPLES: Readonly<Record<string, MessageView>> = {
   'card-repair': sampleCard({
     headline: 'Running · 0:12 · round 2 of 2 · command 1 of 1',
     why: '🔧 Round 2 of 2: mogrify is missing; will use cwebp',
-    diff: ['- mogrify -format webp *.png', '+ for f in *.png; do cwebp "$f" -o "${f%.png}.webp"; done'],
+    diff: ['- mogrify -format webp *.png', '+ for f in *.png; do cwebp "$f" -o "out/$f.webp"; done'],
   }),
   'card-done': sampleCard({
     status: { status: 'done', icon: '✅', word: 'Done' },
