@@ -1,5 +1,6 @@
 /** Which calls need the network, and which hosts they name. */
 import { skipOptions } from './options.ts'
+import { own } from './own.ts'
 import type { Arg, Call } from './reading.ts'
 
 /** Undefined: none. `hosts` are those that stand plainly in the words; there may be others. */
@@ -61,7 +62,7 @@ const GOES_OUT = /https?:\/\/|\bimport\s+(?:requests|httpx|aiohttp)\b|\burllib\.
 export function networkUse(call: Call): NetworkUse | undefined {
   const { name, args } = call
   if (ALWAYS.has(name)) return asUse(args, name)
-  const verbs = VERBS[name]
+  const verbs = own(VERBS, name)
   if (verbs !== undefined && usesVerb(name, args, verbs)) return asUse(args, name)
   if (name === 'yarn' && args.length === 0) return { hosts: [] }
   if (name === 'pacman' && args.some((arg) => /^-S/.test(arg.text))) return { hosts: [] }

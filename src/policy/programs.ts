@@ -1,6 +1,7 @@
 /** What well-known programs do to files, as data. A program that is not here is taken to read and to write. */
 import type { RiskBadge } from '../core/verdict.ts'
 import { hasOption } from './options.ts'
+import { own } from './own.ts'
 import type { Call } from './reading.ts'
 
 function words(text: string): ReadonlySet<string> {
@@ -41,7 +42,7 @@ const PRIVILEGED = words(`
 /** Badges of a call by its program and the options that change what it does; network is judged apart. */
 export function fileBadges(call: Call): RiskBadge[] {
   const { name, args } = call
-  const refined = REFINED[name]?.(call)
+  const refined = own(REFINED, name)?.(call)
   if (refined !== undefined) return refined
   if (PRIVILEGED.has(name) || name.startsWith('mkfs')) return ['privileged']
   if (DELETES.has(name)) return ['deletes']
@@ -49,10 +50,6 @@ export function fileBadges(call: Call): RiskBadge[] {
   if (READS.has(name)) return ['reads']
   if (QUIET.has(name)) return []
   return args.length === 1 && /^(?:--version|--help)$/.test(args[0]?.text ?? '') ? [] : ['reads', 'writes']
-}
-
-export function isKnownProgram(name: string): boolean {
-  return [QUIET, READS, WRITES, DELETES, PRIVILEGED].some((set) => set.has(name)) || Object.hasOwn(REFINED, name)
 }
 
 /** Programs whose options decide; undefined leaves it to the lists. */

@@ -101,6 +101,8 @@ class CommandReader {
   }
 
   #visit(node: SyntaxNode, place: Place): void {
+    // With a problem nothing else counts; and substitutions are parsed only when they are visited.
+    if (this.#problem !== null) return
     this.#nodes += 1
     if (this.#nodes > READ_LIMITS.maxNodes) {
       this.give('it has too many parts')

@@ -1,4 +1,5 @@
 import { type OptionShape, skipOptions } from './options.ts'
+import { own } from './own.ts'
 import { type Arg, type Call, joinStatic, staticArg } from './reading.ts'
 import { unwrapShell } from './unwrap-shell.ts'
 
@@ -78,9 +79,9 @@ const WRAPPERS: Readonly<Record<string, Wrapper>> = {
 
 /** What `call` runs in turn; empty for a program that runs nothing else that can be seen. */
 export function unwrap(call: Call, input: Input): Inner[] {
-  const special = SPECIAL[call.name]
+  const special = own(SPECIAL, call.name)
   if (special !== undefined) return special(call, input)
-  const wrapper = WRAPPERS[call.name]
+  const wrapper = own(WRAPPERS, call.name)
   return wrapper === undefined ? [] : [...unwrapPlain(call, wrapper)]
 }
 
