@@ -15,5 +15,3 @@ export interface ReporterConfig {
   maxUploadFiles: number
   maxUploadBytes: number
 }
-
-export const DEFAULT_UPLOAD = { maxUploadFiles: 10, maxUploadBytes: 20_000_000 } as const

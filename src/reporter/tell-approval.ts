@@ -3,7 +3,7 @@ import type { Approval, Task } from '../core/task.ts'
 import { reminderView } from '../core/views/notice-views.ts'
 import type { DeliveryRole } from '../ports/store.ts'
 import { isPosted } from './messages.ts'
-import type { Scene, TellOptions, Wait } from './tell.ts'
+import type { Scene, TellOptions, Wait } from './scene.ts'
 
 function approvalRole(round: number): DeliveryRole {
   return round === 1 ? 'approval' : `notice:approval-${round}`

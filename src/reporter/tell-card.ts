@@ -5,8 +5,8 @@ import { statusView } from '../core/views/status-view.ts'
 import type { Urgency } from './edit-budget.ts'
 import type { TaskMemory } from './memory.ts'
 import { isPosted, type PostedMessage } from './messages.ts'
+import type { Scene, TellOptions, Wait } from './scene.ts'
 import type { DrawnCard } from './screen.ts'
-import type { Scene, TellOptions, Wait } from './tell.ts'
 import { withDeadline } from './with-deadline.ts'
 
 export async function tellCard(options: TellOptions, scene: Scene): Promise<Wait> {

@@ -3,7 +3,7 @@ import { uploadDoneView, uploadFailedView } from '../core/views/notice-views.ts'
 import { AdapterError, type UploadFile } from '../ports/chat-adapter.ts'
 import { encodeFrame, frameOf, postingKey } from './frame.ts'
 import { isPosted } from './messages.ts'
-import type { Scene, TellOptions, Wait } from './tell.ts'
+import type { Scene, TellOptions, Wait } from './scene.ts'
 import { openUpload } from './uploads.ts'
 import { withDeadline } from './with-deadline.ts'
 

@@ -2,46 +2,19 @@
  * Tells one task in its thread, as it is now. Order within the thread: root, card, approval, reminder, result, files.
  * Safe to call at any time and any number of times: what has been told is known from rows, never from what was done before.
  */
-import { isFinal, type Place, type Task } from '../core/task.ts'
+import { isFinal, type Place } from '../core/task.ts'
 import { hasResult } from '../core/views/result-view.ts'
 import { rootView } from '../core/views/root-view.ts'
 import { statusView } from '../core/views/status-view.ts'
-import type { ChatAdapter } from '../ports/chat-adapter.ts'
-import type { Clock } from '../ports/clock.ts'
-import type { Store } from '../ports/store.ts'
-import type { Workspace } from '../ports/workspace.ts'
 import { MAX_BACKOFF_MS } from './backoff.ts'
-import { type EditBudget, remainingMs } from './edit-budget.ts'
+import { remainingMs } from './edit-budget.ts'
 import { frameOf } from './frame.ts'
 import type { Next } from './lanes.ts'
-import type { Memory } from './memory.ts'
-import { isPosted, type Messages, type Telling } from './messages.ts'
-import type { ReporterConfig } from './reporter-config.ts'
-import type { Screen } from './screen.ts'
+import { isPosted } from './messages.ts'
+import { openScene, type Scene, type TellOptions, type Wait } from './scene.ts'
 import { tellApprovals, tellReminder } from './tell-approval.ts'
 import { tellCard } from './tell-card.ts'
 import { tellFiles } from './tell-files.ts'
-
-export interface TellOptions {
-  store: Store
-  workspace: Workspace
-  clock: Clock
-  config: ReporterConfig
-  memory: Memory
-  messages: Messages
-  screen: Screen
-  adapterOf(platform: string): ChatAdapter | undefined
-  budgetOf(adapter: ChatAdapter): EditBudget
-  /** Has another task looked at once more. */
-  wake(taskId: number): Promise<void>
-}
-
-export interface Scene extends Telling {
-  task: Task
-}
-
-/** Milliseconds until there is something to do again; null when nothing is to be done before the task changes. */
-export type Wait = number | null
 
 export interface Told {
   next: Next
@@ -77,30 +50,6 @@ export function createTell(options: TellOptions): (taskId: number) => Promise<To
 
 function toldAs({ delivery, spoke }: Scene, next: Next): Told {
   return { next, place: delivery.place, spoke }
-}
-
-async function openScene(options: TellOptions, taskId: number): Promise<Scene | undefined> {
-  const { store } = options
-  const found = await store.delivery(taskId)
-  const adapter = found === undefined ? undefined : options.adapterOf(found.place.platform)
-  if (found === undefined || adapter === undefined || found.failure !== null) return undefined
-  // Events before the task: then the task is at least as new as the cursor, and nothing that it does not show counts as told.
-  const events = await store.events({ taskId, afterId: found.cursor, limit: 1000 })
-  const task = await store.get(taskId)
-  if (task === undefined) return undefined
-  const memory = options.memory.of(taskId, adapter.name)
-  memory.status = task.status
-  const { live, queued } = options.memory.cards(adapter.name)
-  return {
-    adapter,
-    budget: options.budgetOf(adapter),
-    delivery: { ...found, cursor: events.at(-1)?.id ?? found.cursor },
-    messages: new Map(found.messages.map((message) => [message.role, message])),
-    memory,
-    cards: task.status === 'pending' ? live + queued : live,
-    spoke: false,
-    task,
-  }
 }
 
 async function tellRoot({ messages }: TellOptions, scene: Scene): Promise<Wait> {
