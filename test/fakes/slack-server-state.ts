@@ -122,6 +122,7 @@ export const BOT_SCOPES = [
   'files:write',
   'groups:history',
   'im:history',
+  'im:write',
   'reactions:write',
   'users:read',
 ]

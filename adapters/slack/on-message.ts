@@ -1,0 +1,113 @@
+/** Mentions, direct messages and replies in threads. Slack's event has been acknowledged before any of this runs. */
+import type { Actor } from '../../src/core/actor.ts'
+import { parseThreadWords } from '../../src/core/controls.ts'
+import type { Place } from '../../src/core/task.ts'
+import type { ReplyOutcome } from '../../src/ports/inbox.ts'
+import { controlRow } from './blocks.ts'
+import { attend, type Desk, sentence, tell, type Whereto } from './desk.ts'
+import { runAsk } from './on-command.ts'
+import type { MessageIntent } from './parse.ts'
+import { messageKey, toPlace } from './place.ts'
+import type { Recent } from './recent.ts'
+import type { SlackMessage } from './render.ts'
+import { show } from './show.ts'
+import { parseAsk } from './words.ts'
+
+export async function onMessage(desk: Desk, recent: Recent, intent: MessageIntent): Promise<void> {
+  const isAddressed = intent.mentioned || intent.isDirect
+  if (!isAddressed && intent.threadTs === null) return
+  // A mention arrives as `app_mention` and as `message`; both have the message's identity, and the first one does.
+  const key = messageKey(desk.self.teamId, intent.channelId, intent.ts)
+  if (!recent.claim(key)) return
+  const to = { userId: intent.userId, channelId: intent.channelId, threadTs: intent.threadTs, responseUrl: null }
+  await attend(desk, 'message', isAddressed ? to : undefined, async () => {
+    try {
+      await take(desk, intent, { key, to, isAddressed })
+    } catch (error) {
+      recent.release(key)
+      throw error
+    }
+  })
+}
+
+interface Taking {
+  key: string
+  to: Whereto
+  isAddressed: boolean
+}
+
+async function take(desk: Desk, intent: MessageIntent, taking: Taking): Promise<void> {
+  const actor = await desk.people.actor(intent)
+  if (actor.isBot) return
+  if (intent.threadTs !== null) {
+    const place = threadPlace(desk, intent, intent.threadTs)
+    const outcome = await desk.inbox.reply({
+      actor,
+      place,
+      text: intent.text,
+      attachments: intent.attachments,
+      dedupeKey: taking.key,
+      addressed: taking.isAddressed,
+    })
+    const isUnknownThread = outcome.kind === 'not_found'
+    if (!isUnknownThread) return answerReply(desk, intent, { actor, place, outcome, to: taking.to })
+    if (!taking.isAddressed) return
+  }
+  await startTask(desk, intent, actor, taking)
+}
+
+/** The thread of the task is that of the person's message. */
+async function startTask(desk: Desk, intent: MessageIntent, actor: Actor, { key, to }: Taking): Promise<void> {
+  const ask = parseAsk(intent.text)
+  if (ask.kind !== 'submit' && intent.attachments.length === 0) {
+    return tell(desk, to, await runAsk(desk, ask, { actor, place: null, dedupeKey: key }))
+  }
+  const text = ask.kind === 'submit' ? ask.text : intent.text
+  const place = threadPlace(desk, intent, intent.threadTs ?? intent.ts)
+  const { attachments } = intent
+  const outcome = await desk.inbox.submit({ actor, text, place, attachments, dedupeKey: key, model: null })
+  if (outcome.kind === 'created') desk.memory.created(outcome.task.id)
+  if ('sentence' in outcome) await tell(desk, to, sentence(outcome.sentence))
+}
+
+function threadPlace(desk: Desk, { channelId }: MessageIntent, threadTs: string): Place {
+  return toPlace({ teamId: desk.self.teamId, channelId, threadTs, fallbackUserId: null })
+}
+
+interface Answering {
+  actor: Actor
+  place: Place
+  outcome: ReplyOutcome
+  to: Whereto
+}
+
+/** A reaction says that it was taken; everything else is said privately. */
+async function answerReply(desk: Desk, intent: MessageIntent, { actor, place, outcome, to }: Answering): Promise<void> {
+  switch (outcome.kind) {
+    case 'ignored':
+      return
+    case 'done': {
+      const isRefinement = parseThreadWords(intent.text).kind === 'refinement'
+      return react(desk, intent, isRefinement || intent.attachments.length > 0 ? 'memo' : 'ok_hand')
+    }
+    case 'queued': {
+      await react(desk, intent, 'memo')
+      const apply = { verb: 'apply', taskId: outcome.task.id, hash: null } as const
+      const row = controlRow([{ control: apply, label: 'Apply now (cancels)', style: 'plain', confirm: null }])
+      return tell(desk, to, sentence(outcome.sentence, ...row))
+    }
+    case 'show':
+      return tell(desk, to, await show(desk, outcome.what, { actor, taskId: outcome.task.id, place }))
+    default:
+      return tell(desk, to, refusalMessage(outcome.sentence))
+  }
+}
+
+function refusalMessage(text: string): SlackMessage {
+  return sentence(text)
+}
+
+/** Never throws: the reaction is a courtesy. */
+async function react(desk: Desk, { channelId, ts }: MessageIntent, name: string): Promise<void> {
+  await desk.wire.call('reactions.add', { channel: channelId, timestamp: ts, name }).catch(() => undefined)
+}

@@ -1,0 +1,200 @@
+/**
+ * Views to Block Kit. Pure, and within Slack's limits by construction.
+ * Commands and output go into rich text, which Slack never reads as markup; everything else is escaped.
+ */
+import { assertNever } from '../../src/core/errors.ts'
+import { formatBytes } from '../../src/core/format.ts'
+import { cut, neutralizeFences, withEllipsis } from '../../src/core/text.ts'
+import type {
+  ApprovalView,
+  CardView,
+  FileView,
+  MessageView,
+  NoticeView,
+  ResultView,
+  RootView,
+  StepView,
+} from '../../src/core/view.ts'
+import {
+  context,
+  controlRow,
+  escapeText,
+  escapeWithin,
+  mention,
+  plain,
+  preformatted,
+  type RichElement,
+  richLine,
+  richText,
+  type SlackBlock,
+  section,
+  wholeFences,
+} from './blocks.ts'
+import { LIMITS } from './limits.ts'
+
+export interface SlackMessage {
+  /** For notifications and screen readers. */
+  text: string
+  blocks: SlackBlock[]
+}
+
+export function renderView(view: MessageView): SlackMessage {
+  switch (view.kind) {
+    case 'root':
+      return renderRoot(view)
+    case 'card':
+      return renderCard(view)
+    case 'approval':
+      return renderApproval(view)
+    case 'result':
+      return renderResult(view)
+    case 'notice':
+      return renderNotice(view)
+    default:
+      return assertNever(view)
+  }
+}
+
+/** What is left when Slack refuses the whole view: one line, and the buttons. */
+export function renderSmaller(view: MessageView): SlackMessage {
+  const text = summary(view)
+  const lines =
+    view.kind === 'approval' ? [section(escapeText('The plan is too large to show here: *Edit plan* shows it.'))] : []
+  return { text, blocks: [section(text), ...lines, ...controlRow(controlsOf(view))] }
+}
+
+function controlsOf(view: MessageView): CardView['controls'] {
+  return view.kind === 'root' ? [] : view.controls
+}
+
+/** One escaped line. */
+function summary(view: MessageView): string {
+  switch (view.kind) {
+    case 'root':
+      return escapeWithin(`${view.status.icon} ${view.title}`, LIMITS.text)
+    case 'card':
+      return escapeWithin(`${view.status.icon} Task #${view.taskId}: ${view.headline}`, LIMITS.text)
+    case 'approval':
+      return `${mentions(view.mentions)}${escapeWithin(`✋ ${view.decided ?? view.headline}`, LIMITS.text)}`
+    case 'result':
+      return `${mentions([view.mention])}${escapeWithin(`${view.status.icon} ${view.headline}`, LIMITS.text)}`
+    case 'notice':
+      return `${mentions(view.mentions)}${escapeWithin(view.text, LIMITS.text)}`
+    default:
+      return assertNever(view)
+  }
+}
+
+function renderRoot(view: RootView): SlackMessage {
+  const title = escapeWithin(view.title, LIMITS.sectionText - 20)
+  return { text: summary(view), blocks: [section(`${view.status.icon} *${title}*`), ...context([view.byLine])] }
+}
+
+function renderCard(view: CardView): SlackMessage {
+  const headline = escapeWithin(view.headline, 500)
+  return {
+    text: summary(view),
+    blocks: [
+      section(`${view.status.icon} *Task #${view.taskId}* · ${headline}`),
+      ...stepList(view.steps),
+      ...(view.diff.length === 0 ? [] : richText([preformatted(withEllipsis(view.diff.join('\n'), 2000))])),
+      ...(view.why === '' ? [] : context([view.why])),
+      ...tail(view),
+      ...context(view.notes),
+      ...controlRow(view.controls),
+    ],
+  }
+}
+
+const MAX_COMMAND = 120
+
+function stepList(steps: readonly StepView[]): SlackBlock[] {
+  const lines = steps.map((step, index) => {
+    const note = [step.note, step.badges.join(', ')].filter((part) => part !== '').join(' · ')
+    const elements: RichElement[] = [
+      plain(`${index === 0 ? '' : '\n'}${step.mark} ${step.number}  `),
+      plain(withEllipsis(step.command, MAX_COMMAND) || ' ', { code: true }),
+      plain(note === '' ? '' : `  ${note}`),
+    ]
+    return elements
+  })
+  return lines.length === 0 ? [] : richText([richLine(lines.flat())])
+}
+
+function tail({ tail: view }: CardView): SlackBlock[] {
+  if (view === null || view.lines.length === 0) return []
+  const text = withEllipsis(view.lines.join('\n'), 1600)
+  return richText([richLine([plain(view.header, { italic: true })]), preformatted(text)])
+}
+
+function renderApproval(view: ApprovalView): SlackMessage {
+  const title = escapeWithin(view.headline, 500)
+  const head =
+    view.decided === null ? `✋ ${mentions(view.mentions)}*${title}*` : `*${title}*\n${escapeWithin(view.decided, 500)}`
+  return {
+    text: summary(view),
+    blocks: [
+      section(head),
+      ...(view.why === '' ? [] : [section(escapeWithin(view.why, 1000))]),
+      ...richText(commandParts(view.commands)),
+      ...context([...view.terms, `plan ${view.hash}`]),
+      ...controlRow(view.controls),
+    ],
+  }
+}
+
+const APPROVAL_ROOM = 8000
+
+/** Each command in full as far as the room goes; what is not shown is always counted. */
+function commandParts(commands: ApprovalView['commands']): Parameters<typeof richText>[0] {
+  let room = APPROVAL_ROOM
+  return commands.flatMap((command, index) => {
+    const shown = cut(command.text, Math.max(0, room))
+    room -= shown.text.length
+    const hidden = command.hidden + shown.hidden
+    const words = [
+      command.badges.join(', '),
+      ...command.reasons.slice(0, 3).map((reason) => withEllipsis(reason, 200)),
+      ...(hidden === 0 ? [] : [`${hidden} more characters are not shown here: see Edit plan`]),
+    ].filter((word) => word !== '')
+    const label = richLine([plain(`${index + 1}  ${words.join(' · ')}`)])
+    return shown.text === '' ? [label] : [label, preformatted(shown.text)]
+  })
+}
+
+function renderResult(view: ResultView): SlackMessage {
+  const head = `${view.status.icon} ${mentions([view.mention])}*${escapeWithin(view.headline, 1000)}*`
+  return {
+    text: summary(view),
+    blocks: [
+      section(head),
+      ...(view.body === ''
+        ? []
+        : [section(wholeFences(escapeWithin(view.body, LIMITS.sectionText - 10), LIMITS.sectionText))]),
+      ...(view.lines.length === 0
+        ? []
+        : richText([preformatted(withEllipsis(neutralizeFences(view.lines.join('\n')), 2000))])),
+      ...fileList(view.files),
+      ...context(view.notes),
+      ...controlRow(view.controls),
+    ],
+  }
+}
+
+function fileList(files: readonly FileView[]): SlackBlock[] {
+  const shown = files.slice(0, LIMITS.files)
+  const lines = shown.map((file) => `📎 ${withEllipsis(file.path, 150)} · ${formatBytes(file.sizeBytes)}`)
+  const rest = files.length > shown.length ? [`… and ${files.length - shown.length} more`] : []
+  return lines.length === 0 ? [] : richText([richLine([plain([...lines, ...rest].join('\n'))])])
+}
+
+function renderNotice(view: NoticeView): SlackMessage {
+  const text = `${mentions(view.mentions)}${escapeWithin(view.text, LIMITS.sectionText - 300)}`
+  return { text: summary(view), blocks: [section(text), ...controlRow(view.controls)] }
+}
+
+/** "<@U1> <@U2> ", at most ten. */
+function mentions(userIds: readonly (string | null)[]): string {
+  const all = userIds.flatMap((id) => (id === null ? [] : [mention(id)])).filter((text) => text !== '')
+  return all.length === 0 ? '' : `${all.slice(0, 10).join(' ')} `
+}
