@@ -34,8 +34,7 @@ export interface SlackOptions {
   apiUrl?: string
   clock: Clock
   logger: Logger
-  /** A function, because the presenter is made from the adapters. */
-  presenter: () => Presenter
+  presenter: Presenter
   /** User groups that the access lists name; each is asked for its members. */
   userGroups?: readonly string[]
   /** Default "/task". */
@@ -74,7 +73,7 @@ export function createSlackAdapter(options: SlackOptions): ChatAdapter {
     state.self = self
     const app = createApp(options, self, apiUrl)
     const { command = '/task' } = options
-    attachWaysIn(app, { inbox, presenter: options.presenter(), wire, people, memory, clock, logger, self, command })
+    attachWaysIn(app, { inbox, presenter: options.presenter, wire, people, memory, clock, logger, self, command })
     await connection.start(app)
     state.problem = ''
     logger.info({ team: self.teamId, mode: options.mode.kind }, `connected to Slack as ${self.botName}`)

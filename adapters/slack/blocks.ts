@@ -1,7 +1,7 @@
 /** Block Kit pieces that are within Slack's limits by construction: whatever goes in, what comes out is taken. Pure. */
 import type { types } from '@slack/bolt'
 import { encodeControl } from '../../src/core/controls.ts'
-import { safeSlice, withEllipsis } from '../../src/core/text.ts'
+import { neutralizeFences, safeSlice, withEllipsis } from '../../src/core/text.ts'
 import type { ControlView } from '../../src/core/view.ts'
 import { LIMITS } from './limits.ts'
 
@@ -27,6 +27,11 @@ export function escapeWithin(text: string, max: number): string {
   }
 }
 
+/** One line of text from outside among markdown of ours: escaped, and nothing in it opens a code block. */
+export function inline(text: string, max: number): string {
+  return escapeWithin(neutralizeFences(text), max)
+}
+
 /** Markdown of ours around text that is already escaped. `verbatim`: Slack makes no links or mentions of its own. */
 export function section(mrkdwn: string): SlackBlock {
   return { type: 'section', text: { type: 'mrkdwn', text: nonEmpty(mrkdwn), verbatim: true } }
@@ -36,7 +41,7 @@ export function section(mrkdwn: string): SlackBlock {
 export function context(lines: readonly string[]): SlackBlock[] {
   const elements = lines.slice(0, LIMITS.contextElements).map((line) => ({
     type: 'mrkdwn' as const,
-    text: nonEmpty(escapeWithin(line, LIMITS.contextText)),
+    text: nonEmpty(inline(line, LIMITS.contextText)),
     verbatim: true,
   }))
   return elements.length === 0 ? [] : [{ type: 'context', elements }]

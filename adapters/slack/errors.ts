@@ -54,11 +54,6 @@ const KNOWN: Readonly<Record<string, { code: AdapterErrorCode; sentence: string 
   team_added_to_org: { code: 'unavailable', sentence: 'The workspace is being moved into an organisation.' },
 }
 
-/** A message may have taken effect although the call failed: the answer was lost. */
-export function isUncertain(error: AdapterError): boolean {
-  return error.code === 'unavailable'
-}
-
 /** Slack's own word for it, like 'invalid_blocks'; undefined when Slack did not answer. */
 export function slackCode(error: unknown): string | undefined {
   if (error instanceof AdapterError) return slackCode(error.cause)

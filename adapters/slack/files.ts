@@ -9,7 +9,7 @@ import type { Place } from '../../src/core/task.ts'
 import { withEllipsis } from '../../src/core/text.ts'
 import { AdapterError, type UploadFile } from '../../src/ports/chat-adapter.ts'
 import { escapeWithin, plain, richLine, richText } from './blocks.ts'
-import { isUncertain, missingScope, slackCode } from './errors.ts'
+import { missingScope, slackCode } from './errors.ts'
 import type { Memory } from './memory.ts'
 import { readPlace } from './messages.ts'
 import { formatRef, type SlackPlace } from './place.ts'
@@ -82,6 +82,7 @@ export function createFiles(options: { wire: Wire; search: Search; memory: Memor
       const target = readPlace(place)
       const ref = formatRef({ channelId: target.channelId, ts: '0.0', key })
       if (memory.mayHavePosted(target, null, key) && (await isThere(target, key))) return ref
+      memory.attempting(key)
       const full = files.filter((file) => file.sizeBytes > 0)
       const empty = files.filter((file) => file.sizeBytes <= 0).map((file) => file.name)
       if (full.length === 0) throw new AdapterError('invalid', 'Slack takes no empty files.')
@@ -89,23 +90,24 @@ export function createFiles(options: { wire: Wire; search: Search; memory: Memor
         empty.length === 0 ? comment : `${comment} (empty, not uploaded: ${withEllipsis(empty.join(', '), 300)})`
       const done: { id: string; title: string }[] = []
       for (const file of full) done.push(await send(file))
-      try {
-        sent.set(
-          key,
-          done.map((file) => file.id),
-        )
-        await complete(target, done, { key, comment: note })
-        sent.delete(key)
-        memory.settled(key)
-      } catch (error) {
-        if (error instanceof AdapterError && isUncertain(error)) memory.attempted(key)
-        else sent.delete(key)
-        throw error
-      }
+      remember(
+        sent,
+        key,
+        done.map((file) => file.id),
+      )
+      await complete(target, done, { key, comment: note })
       return ref
     },
     fetchInput: (ref, signal) => download(wire, ref, signal),
   }
+}
+
+const MAX_SENT = 500
+
+function remember(sent: Map<string, readonly string[]>, key: string, ids: readonly string[]): void {
+  sent.set(key, ids)
+  const oldest = sent.keys().next().value
+  if (sent.size > MAX_SENT && oldest !== undefined) sent.delete(oldest)
 }
 
 /** Found again in the thread after a restart; short, and not readable. */

@@ -12,9 +12,8 @@ export interface Memory {
   created(taskId: number): void
   /** The thread began in this process. */
   bornHere(thread: SlackPlace, taskId: number): void
-  /** A post or upload with this key failed in a way that leaves open whether it took effect. */
-  attempted(key: string): void
-  settled(key: string): void
+  /** A post or upload with this key begins: the next one with it has to look first, whatever becomes of this one. */
+  attempting(key: string): void
   /** Whether a message with this key may be there already. `taskId` null: only the thread is known. */
   mayHavePosted(target: SlackPlace, taskId: number | null, key: string): boolean
   /** `listener` is called once, when the task's thread is known. */
@@ -24,18 +23,17 @@ export interface Memory {
 
 export function createMemory(): Memory {
   const fresh = new Set<string>()
-  const open = new Set<string>()
+  const attempted = new Set<string>()
   const waiting = new Map<number, (place: Place) => void>()
   return {
     created: (taskId) => remember(fresh, taskKey(taskId)),
     bornHere: (thread, taskId) => {
       if (fresh.has(taskKey(taskId))) remember(fresh, threadKey(thread))
     },
-    attempted: (key) => remember(open, key),
-    settled: (key) => void open.delete(key),
+    attempting: (key) => remember(attempted, key),
     mayHavePosted: (target, taskId, key) => {
       const isFresh = taskId === null ? fresh.has(threadKey(target)) : fresh.has(taskKey(taskId))
-      return open.has(key) || !isFresh
+      return attempted.has(key) || !isFresh
     },
     whenAnnounced: (taskId, listener) => {
       waiting.set(taskId, listener)

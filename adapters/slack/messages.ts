@@ -7,7 +7,7 @@ import type { Place } from '../../src/core/task.ts'
 import type { MessageView } from '../../src/core/view.ts'
 import { AdapterError } from '../../src/ports/chat-adapter.ts'
 import type { Logger } from '../../src/ports/logger.ts'
-import { isUncertain, slackCode } from './errors.ts'
+import { slackCode } from './errors.ts'
 import type { Memory } from './memory.ts'
 import { formatRef, fromPlace, parseRef, type SlackPlace, toPlace } from './place.ts'
 import type { Search } from './search.ts'
@@ -68,17 +68,12 @@ export function createMessages({ wire, memory, search, logger, botName }: Messag
     async post(where, view, key) {
       const target = readPlace(where)
       const look = memory.mayHavePosted(target, view.taskId, key)
-      try {
-        const { ts, ...placed } = await placeSomewhere(target, { view, key, look })
-        memory.settled(key)
-        const thread = { ...placed, fallbackUserId: null }
-        if (placed.threadTs === ts) memory.bornHere(thread, view.taskId)
-        memory.announce(view.taskId, toPlace(thread))
-        return { ref: formatRef({ channelId: placed.channelId, ts, key }), place: toPlace(thread) }
-      } catch (error) {
-        if (error instanceof AdapterError && isUncertain(error)) memory.attempted(key)
-        throw error
-      }
+      memory.attempting(key)
+      const { ts, ...placed } = await placeSomewhere(target, { view, key, look })
+      const thread = { ...placed, fallbackUserId: null }
+      if (placed.threadTs === ts) memory.bornHere(thread, view.taskId)
+      memory.announce(view.taskId, toPlace(thread))
+      return { ref: formatRef({ channelId: placed.channelId, ts, key }), place: toPlace(thread) }
     },
     async edit(ref, view) {
       const target = parseRef(ref)

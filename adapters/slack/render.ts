@@ -20,6 +20,7 @@ import {
   controlRow,
   escapeText,
   escapeWithin,
+  inline,
   mention,
   plain,
   preformatted,
@@ -71,27 +72,27 @@ function controlsOf(view: MessageView): CardView['controls'] {
 function summary(view: MessageView): string {
   switch (view.kind) {
     case 'root':
-      return escapeWithin(`${view.status.icon} ${view.title}`, LIMITS.text)
+      return inline(`${view.status.icon} ${view.title}`, LIMITS.text)
     case 'card':
-      return escapeWithin(`${view.status.icon} Task #${view.taskId}: ${view.headline}`, LIMITS.text)
+      return inline(`${view.status.icon} Task #${view.taskId}: ${view.headline}`, LIMITS.text)
     case 'approval':
-      return `${mentions(view.mentions)}${escapeWithin(`✋ ${view.decided ?? view.headline}`, LIMITS.text)}`
+      return `${mentions(view.mentions)}${inline(`✋ ${view.decided ?? view.headline}`, LIMITS.text)}`
     case 'result':
-      return `${mentions([view.mention])}${escapeWithin(`${view.status.icon} ${view.headline}`, LIMITS.text)}`
+      return `${mentions([view.mention])}${inline(`${view.status.icon} ${view.headline}`, LIMITS.text)}`
     case 'notice':
-      return `${mentions(view.mentions)}${escapeWithin(view.text, LIMITS.text)}`
+      return `${mentions(view.mentions)}${inline(view.text, LIMITS.text)}`
     default:
       return assertNever(view)
   }
 }
 
 function renderRoot(view: RootView): SlackMessage {
-  const title = escapeWithin(view.title, LIMITS.sectionText - 20)
+  const title = inline(view.title, LIMITS.sectionText - 20)
   return { text: summary(view), blocks: [section(`${view.status.icon} *${title}*`), ...context([view.byLine])] }
 }
 
 function renderCard(view: CardView): SlackMessage {
-  const headline = escapeWithin(view.headline, 500)
+  const headline = inline(view.headline, 500)
   return {
     text: summary(view),
     blocks: [
@@ -128,14 +129,14 @@ function tail({ tail: view }: CardView): SlackBlock[] {
 }
 
 function renderApproval(view: ApprovalView): SlackMessage {
-  const title = escapeWithin(view.headline, 500)
+  const title = inline(view.headline, 500)
   const head =
-    view.decided === null ? `✋ ${mentions(view.mentions)}*${title}*` : `*${title}*\n${escapeWithin(view.decided, 500)}`
+    view.decided === null ? `✋ ${mentions(view.mentions)}*${title}*` : `*${title}*\n${inline(view.decided, 500)}`
   return {
     text: summary(view),
     blocks: [
       section(head),
-      ...(view.why === '' ? [] : [section(escapeWithin(view.why, 1000))]),
+      ...(view.why === '' ? [] : [section(inline(view.why, 1000))]),
       ...richText(commandParts(view.commands)),
       ...context([...view.terms, `plan ${view.hash}`]),
       ...controlRow(view.controls),
@@ -163,7 +164,7 @@ function commandParts(commands: ApprovalView['commands']): Parameters<typeof ric
 }
 
 function renderResult(view: ResultView): SlackMessage {
-  const head = `${view.status.icon} ${mentions([view.mention])}*${escapeWithin(view.headline, 1000)}*`
+  const head = `${view.status.icon} ${mentions([view.mention])}*${inline(view.headline, 1000)}*`
   return {
     text: summary(view),
     blocks: [
@@ -189,7 +190,7 @@ function fileList(files: readonly FileView[]): SlackBlock[] {
 }
 
 function renderNotice(view: NoticeView): SlackMessage {
-  const text = `${mentions(view.mentions)}${escapeWithin(view.text, LIMITS.sectionText - 300)}`
+  const text = `${mentions(view.mentions)}${inline(view.text, LIMITS.sectionText - 300)}`
   return { text: summary(view), blocks: [section(text), ...controlRow(view.controls)] }
 }
 

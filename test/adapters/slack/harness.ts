@@ -55,6 +55,10 @@ export function fakePresenter(): FakePresenter {
       presenter.asked.push(`upload ${taskId}`)
       return 'Uploaded.'
     },
+    async redeliver(taskId) {
+      presenter.asked.push(`redeliver ${taskId}`)
+      return 'Told again.'
+    },
     card: async (taskId) => presenter.cards.get(taskId),
   }
   return presenter
@@ -93,7 +97,7 @@ export async function startHarness(settings: HarnessOptions = {}): Promise<Harne
       apiUrl: slack.apiUrl,
       clock,
       logger: recordingLogger(log),
-      presenter: () => presenter,
+      presenter,
       onListening: (port) => {
         slack.eventsUrl = `http://127.0.0.1:${port}/slack/events`
       },
