@@ -1,0 +1,141 @@
+import { appendFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { describeStepEnd, type StepEnd } from '../core/outcome.ts'
+import type { Redactor, RedactStream } from '../core/redact.ts'
+import type { Clock } from '../ports/clock.ts'
+import type { Logger } from '../ports/logger.ts'
+import type { LogWriter } from '../ports/workspace.ts'
+import { LogFile } from './log-file.ts'
+import { ourLine, TagGuard } from './log-lines.ts'
+import { workspaceError } from './paths.ts'
+
+/** Larger chunks are taken piece by piece, so that no single call holds the event loop. */
+const PIECE_BYTES = 128 * 1024
+const STEPS_FILE = 'steps.jsonl'
+
+export function stepsPath(folder: string): string {
+  return join(folder, STEPS_FILE)
+}
+
+export interface LogWriterOptions {
+  taskId: number
+  folder: string
+  limitBytes: number
+  redactor: Redactor
+  clock: Clock
+  logger: Logger
+}
+
+/** Throws WorkspaceError when the log cannot be opened. */
+export async function openLogWriter(options: LogWriterOptions): Promise<LogWriter> {
+  return new TaskLogWriter(options, await LogFile.open(options))
+}
+
+class TaskLogWriter implements LogWriter {
+  readonly #options: LogWriterOptions
+  readonly #file: LogFile
+  readonly #guard = new TagGuard()
+  #redact: RedactStream
+  #redactedBefore = 0
+  #closed = false
+  printedBytes = 0
+
+  constructor(options: LogWriterOptions, file: LogFile) {
+    this.#options = options
+    this.#file = file
+    this.#redact = options.redactor.stream()
+  }
+
+  get redactions(): number {
+    return this.#redactedBefore + this.#redact.count
+  }
+
+  async stepStarted(round: number, index: number, total: number, command: string): Promise<void> {
+    await this.#endOutput()
+    const start = this.#file.offset
+    await this.#ownLine(`round ${round}, step ${index + 1} of ${total} began: ${this.#hidden(command)}`)
+    await this.#saveStep({ round, index, start })
+  }
+
+  write(chunk: Buffer): void | Promise<void> {
+    this.printedBytes += chunk.length
+    if (chunk.length > PIECE_BYTES) return this.#writeInPieces(chunk)
+    return this.#file.append(this.#guard.push(this.#redact.push(chunk)))
+  }
+
+  async stepEnded(round: number, index: number, end: StepEnd, durationMs: number): Promise<void> {
+    await this.#endOutput()
+    const seconds = (Math.max(0, durationMs) / 1000).toFixed(1)
+    await this.#ownLine(
+      `round ${round}, step ${index + 1} ended: ${this.#hidden(describeStepEnd(end))}, after ${seconds} s`,
+    )
+    await this.#saveStep({ round, index, end: this.#file.offset })
+  }
+
+  async note(text: string): Promise<void> {
+    await this.#endOutput()
+    await this.#ownLine(this.#hidden(text))
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    if (this.#closed) return
+    this.#closed = true
+    try {
+      await this.#endOutput()
+      await this.#file.flush()
+    } catch (error) {
+      const { taskId, logger } = this.#options
+      logger.warn({ taskId, err: error }, `[TASK ${taskId}] the end of its log could not be written`)
+    } finally {
+      await this.#file.close()
+    }
+  }
+
+  async #writeInPieces(chunk: Buffer): Promise<void> {
+    for (let at = 0; at < chunk.length; at += PIECE_BYTES) {
+      const piece = chunk.subarray(at, at + PIECE_BYTES)
+      await this.#file.append(this.#guard.push(this.#redact.push(piece)))
+      await nextTurn()
+    }
+  }
+
+  /** What was held back cannot become a secret or a tag any more: a line of ours comes next. */
+  async #endOutput(): Promise<void> {
+    const rest = Buffer.concat([this.#guard.push(this.#redact.end()), this.#guard.end()])
+    this.#redactedBefore += this.#redact.count
+    this.#redact = this.#options.redactor.stream()
+    await this.#file.append(rest)
+  }
+
+  async #ownLine(text: string): Promise<void> {
+    const { taskId, clock } = this.#options
+    const line = ourLine(taskId, clock.now(), text)
+    await this.#file.append(this.#file.atLineStart ? line : Buffer.concat([Buffer.from('\n'), line]))
+    await this.#file.flush()
+  }
+
+  #hidden(text: string): string {
+    return this.#options.redactor.text(text).text
+  }
+
+  async #saveStep(entry: StepEntry): Promise<void> {
+    try {
+      await appendFile(stepsPath(this.#options.folder), `${JSON.stringify(entry)}\n`, { mode: 0o600 })
+    } catch (error) {
+      throw workspaceError(error)
+    }
+  }
+}
+
+export interface StepEntry {
+  round: number
+  index: number
+  start?: number
+  end?: number
+}
+
+function nextTurn(): Promise<void> {
+  return new Promise((resolve) => {
+    setImmediate(resolve)
+  })
+}
