@@ -38,10 +38,15 @@ export function createLiveView(options: LiveViewOptions): TaskView {
   let timer: Disposable | undefined
   let isClosed = false
 
+  /** Not by log-update's persist: that one keeps no more than a screenful. */
   function flush(): void {
-    if (skipped > 0)
-      waiting.unshift(printer.style('dim', `… ${skipped} lines not shown here; assistant logs ${task?.id ?? ''} --all`))
-    if (waiting.length > 0) update.persist(waiting.splice(0).join('\n'))
+    if (skipped > 0) {
+      const note = `… ${skipped} lines not shown here; assistant logs ${task?.id ?? ''} --all`
+      waiting.unshift(printer.style('dim', note))
+    }
+    if (waiting.length === 0) return
+    update.clear()
+    stdout.write(`${waiting.splice(0).join('\n')}\n`)
     skipped = 0
   }
 
@@ -75,6 +80,8 @@ export function createLiveView(options: LiveViewOptions): TaskView {
       timer = undefined
       flush()
       update.clear()
+      // Shows the cursor again, for what the person types.
+      update.done()
     },
     close() {
       if (isClosed) return

@@ -22,8 +22,8 @@ export function installErrors(app: FastifyInstance, logger: Logger): void {
   )
 }
 
-function sendProblem(reply: FastifyReply, { problem, headers }: ApiProblem): FastifyReply {
-  return reply
+export function sendProblem(reply: FastifyReply, { problem, headers }: ApiProblem): void {
+  reply
     .code(problem.status)
     .headers({ 'cache-control': 'no-store', ...headers })
     .type('application/problem+json')
@@ -31,7 +31,7 @@ function sendProblem(reply: FastifyReply, { problem, headers }: ApiProblem): Fas
     .send(problem)
 }
 
-function toProblem(error: unknown): ApiProblem {
+export function toProblem(error: unknown): ApiProblem {
   if (error instanceof ApiProblem) return error
   if (error instanceof StoreError) return new ApiProblem('unavailable', 'The store cannot be used right now.')
   if (hasZodFastifySchemaValidationErrors(error)) return validationProblem(error)

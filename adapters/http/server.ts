@@ -4,7 +4,7 @@ import rateLimit from '@fastify/rate-limit'
 import { type FastifyInstance, fastify } from 'fastify'
 import { validatorCompiler } from 'fastify-type-provider-zod'
 import { registerDocs } from './docs.ts'
-import { installErrors, writeClientError } from './errors.ts'
+import { installErrors, sendProblem, toProblem, writeClientError } from './errors.ts'
 import { installGuard } from './guard.ts'
 import { createMeter } from './metrics.ts'
 import type { ServerOptions } from './options.ts'
@@ -23,6 +23,8 @@ export async function buildServer(options: ServerOptions): Promise<FastifyInstan
     exposeHeadRoutes: false,
     routerOptions: { maxParamLength: 4096 },
     clientErrorHandler: writeClientError,
+    // Before any route or hook: a path that cannot be decoded.
+    frameworkErrors: (error, _request, reply) => void sendProblem(reply, toProblem(error)),
   })
   app.setValidatorCompiler(validatorCompiler)
   // What is answered was built by our own code to a checked type, so it is only written here; a test reads it against the schemas.
