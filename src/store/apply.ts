@@ -46,7 +46,7 @@ export function createApply({ db, reader, append }: Context): Apply {
      WHERE id = @id AND status = @from AND lease_id IS @held`,
   )
   const followers = db.prepare<[number], { id: number }>(
-    'UPDATE task SET waits = 0 WHERE after_id = ? AND after_id IS NOT NULL AND waits = 1 RETURNING id',
+    'UPDATE task SET waits = 0 WHERE after_id = CAST(? AS INTEGER) AND after_id IS NOT NULL AND waits = 1 RETURNING id',
   )
   const hashOf = db.prepare<[number, number], { hash: string }>(
     'SELECT hash FROM round WHERE task_id = ? AND number = ?',

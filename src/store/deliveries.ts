@@ -28,7 +28,7 @@ const SELECT = `SELECT d.task_id, d.cursor, d.attempts, d.next_attempt_at, d.fai
 export function createDeliveryReader(db: Database) {
   const one = db.prepare<[number], DeliveryRow>(`${SELECT} WHERE d.task_id = ?`)
   const unsettled = db.prepare<[string, number], DeliveryRow>(
-    `${SELECT} WHERE d.platform = ? AND d.settled = 0 AND d.failure IS NULL ORDER BY d.task_id LIMIT ?`,
+    `${SELECT} WHERE d.platform = CAST(? AS TEXT) AND d.settled = 0 AND d.failure IS NULL ORDER BY d.task_id LIMIT ?`,
   )
   const failed = db.prepare<[number], DeliveryRow>(
     `${SELECT} WHERE d.failure IS NOT NULL ORDER BY d.task_id DESC LIMIT ?`,

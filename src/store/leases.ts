@@ -21,7 +21,7 @@ export interface HeartbeatRequest {
 
 export function createHeartbeat(db: Database) {
   const extend = db.prepare<[number, number, string, string], { cancel_by: string | null }>(
-    'UPDATE task SET lease_until = ?, lease_ms = ? WHERE lease_id = ? AND lease_worker = ? RETURNING cancel_by',
+    'UPDATE task SET lease_until = ?, lease_ms = ? WHERE lease_id = CAST(? AS TEXT) AND lease_worker = ? RETURNING cancel_by',
   )
   const beat = db.prepare<[number, string]>('UPDATE worker SET heartbeat_at = ? WHERE id = ?')
   return ({ id, leaseMs, leases, now }: HeartbeatRequest) => {

@@ -170,9 +170,11 @@ function createStepWriter(db: Database) {
     end: db.prepare<[string, number, number, number, number]>(
       "UPDATE step SET state = 'ended', ending = ?, ended_at = ? WHERE task_id = ? AND round = ? AND number = ?",
     ),
-    skipRest: db.prepare<[number]>("UPDATE step SET state = 'skipped' WHERE task_id = ? AND state = 'waiting'"),
+    skipRest: db.prepare<[number]>(
+      "UPDATE step SET state = 'skipped' WHERE task_id = CAST(? AS INTEGER) AND state = 'waiting'",
+    ),
     endRunning: db.prepare<[string, number, number]>(
-      "UPDATE step SET state = 'ended', ending = ?, ended_at = ? WHERE task_id = ? AND state = 'running'",
+      "UPDATE step SET state = 'ended', ending = ?, ended_at = ? WHERE task_id = CAST(? AS INTEGER) AND state = 'running'",
     ),
   }
 }
@@ -186,7 +188,7 @@ function createApprovalWriter(db: Database) {
       `UPDATE approval SET open = 0, decision = ?, decided_by = ?, decided_at = ?, note = ?
        WHERE task_id = ? AND round = ? AND open = 1`,
     ),
-    close: db.prepare<[number]>('UPDATE approval SET open = 0 WHERE task_id = ? AND open = 1'),
+    close: db.prepare<[number]>('UPDATE approval SET open = 0 WHERE task_id = CAST(? AS INTEGER) AND open = 1'),
     remind: db.prepare<[number, number, number]>('UPDATE approval SET reminded_at = ? WHERE task_id = ? AND round = ?'),
   }
 }

@@ -11,7 +11,7 @@ const WORKER_ALIVE_MS = 60_000
 /** How many wait, how far away a turn is. */
 export function createQueueState(db: Database, reader: TaskReader) {
   const ahead = db.prepare<[number, number], { tasks: number }>(
-    `SELECT count(*) AS tasks FROM (SELECT 1 FROM task WHERE claimable = 1 AND (queue_key, id) < (?, ?) LIMIT ${MAX_POSITION})`,
+    `SELECT count(*) AS tasks FROM (SELECT 1 FROM task WHERE claimable = 1 AND (queue_key, id) < (CAST(? AS INTEGER), CAST(? AS INTEGER)) LIMIT ${MAX_POSITION})`,
   )
   const recent = db.prepare<[], { ms: number }>(
     `SELECT ended_at - started_at AS ms FROM task WHERE status = 'done' AND started_at IS NOT NULL ORDER BY id DESC LIMIT ${SAMPLE}`,

@@ -85,11 +85,11 @@ function toNewRow(task: NewTask, facts: { now: number; waits: boolean; queueKey:
 /** Which limit a new task would pass, if any. Nothing is counted further than its limit. */
 function createFullness(db: Database): (task: NewTask, limits: QueueLimits) => keyof QueueLimits | undefined {
   const ofRequester = db.prepare<[string, string, number], { tasks: number }>(
-    `SELECT count(*) AS tasks FROM (SELECT 1 FROM task WHERE requester_platform = ? AND requester_user = ?
+    `SELECT count(*) AS tasks FROM (SELECT 1 FROM task WHERE requester_platform = CAST(? AS TEXT) AND requester_user = CAST(? AS TEXT)
        AND status IN ('pending', 'planning', 'awaiting_approval', 'running') LIMIT ?)`,
   )
   const ofPlace = db.prepare<[string, string, number], { tasks: number }>(
-    `SELECT count(*) AS tasks FROM (SELECT 1 FROM task WHERE place_platform = ? AND place_channel = ? AND place_channel IS NOT NULL
+    `SELECT count(*) AS tasks FROM (SELECT 1 FROM task WHERE place_platform = CAST(? AS TEXT) AND place_channel = CAST(? AS TEXT) AND place_channel IS NOT NULL
        AND ended_at IS NULL LIMIT ?)`,
   )
   const ofAll = db.prepare<[], { tasks: number }>("SELECT tasks FROM status_count WHERE status = 'pending'")
@@ -113,7 +113,7 @@ function createFullness(db: Database): (task: NewTask, limits: QueueLimits) => k
 function createQueueKey(db: Database): (task: NewTask) => number {
   const virtualTime = db.prepare<[], { key: number }>('SELECT virtual_time AS key FROM queue')
   const lastOf = db.prepare<[string, string], { key: number }>(
-    `SELECT queue_key AS key FROM task WHERE requester_platform = ? AND requester_user = ? AND status = 'pending'
+    `SELECT queue_key AS key FROM task WHERE requester_platform = CAST(? AS TEXT) AND requester_user = CAST(? AS TEXT) AND status = 'pending'
      ORDER BY id DESC LIMIT 1`,
   )
   return ({ requester }) => {
