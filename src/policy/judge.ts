@@ -111,7 +111,7 @@ function judgeWithoutSandbox(reading: Reading, findings: readonly Finding[]): Fi
   if (why === undefined) return []
   const everyPartAllowed =
     findings.length > 0 && findings.every((finding) => finding.rule !== null && finding.decision === 'allow')
-  if (everyPartAllowed && reading.assigned.length === 0 && reading.functions.length === 0) return []
+  if (everyPartAllowed && reading.isPlain) return []
   return [whole('ask', `There is no sandbox here, and ${why}.`, [])]
 }
 

@@ -60,7 +60,7 @@ function networkNeeded(plan: Plan): NetworkRequest | null {
   const hosts = new Set<string>()
   for (const reading of readings) noteNetwork(reading, programs, hosts)
   if (programs.size === 0) return null
-  return { reason: `${[...programs].slice(0, 5).join(', ')} needs it`, hosts: [...hosts].slice(0, 32) }
+  return { reason: `needed by ${[...programs].slice(0, 5).join(', ')}`, hosts: [...hosts].slice(0, 32) }
 }
 
 function noteNetwork(reading: Reading, programs: Set<string>, hosts: Set<string>): void {

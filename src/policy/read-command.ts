@@ -26,6 +26,22 @@ interface Place {
   via: readonly string[]
 }
 
+const PLAIN_NODES: ReadonlySet<SyntaxNode['type']> = new Set([
+  'Statement',
+  'AndOr',
+  'Pipeline',
+  'Negation',
+  'Command',
+  'Word',
+  'Literal',
+  'Glob',
+  'SingleQuoted',
+  'DoubleQuoted',
+  'BraceExpansion',
+  'Redirect',
+  'FileDescriptor',
+] as const)
+
 /** Reads one command text; never throws. A text that cannot be read in full has a `problem` and must not be allowed. */
 export function readCommand(text: string): Reading {
   const forbidden = findForbiddenCharacter(text)
@@ -44,6 +60,7 @@ class CommandReader {
   readonly #unreadable = new Set<string>()
   readonly #doubtful = new Set<string>()
   #isForkBomb = false
+  #isPlain = true
   #problem: string | null = null
   #nodes = 0
   #bytes = 0
@@ -57,6 +74,7 @@ class CommandReader {
       unreadable: [...this.#unreadable],
       doubtful: [...this.#doubtful],
       isForkBomb: this.#isForkBomb,
+      isPlain: this.#isPlain,
       problem: this.#problem,
     }
   }
@@ -104,6 +122,7 @@ class CommandReader {
     // With a problem nothing else counts; and substitutions are parsed only when they are visited.
     if (this.#problem !== null) return
     this.#nodes += 1
+    if (!PLAIN_NODES.has(node.type)) this.#isPlain = false
     if (this.#nodes > READ_LIMITS.maxNodes) {
       this.give('it has too many parts')
       return

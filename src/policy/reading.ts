@@ -4,6 +4,8 @@
 export interface Arg {
   text: string
   isStatic: boolean
+  /** A pattern that the shell replaces by the names of files. */
+  isGlob?: boolean
 }
 
 /** One program that the text would run, however deep it stands. */
@@ -36,6 +38,8 @@ export interface Reading {
   unreadable: readonly string[]
   /** Text handed to another shell (`sh -c`, eval) that is no valid shell: it will fail there, or be read in another way than here. */
   doubtful: readonly string[]
+  /** Nothing but commands with plain words: no expansions, loops, functions, assignments or here-documents anywhere. */
+  isPlain: boolean
   /** A function that starts itself again and again. */
   isForkBomb: boolean
   /** Set when the text cannot be read at all: then nothing else here counts. */

@@ -12,7 +12,8 @@ export function readWord(word: Word): Arg[] {
   )
   if (hasOpenBraces && isPlain) return expandBraces(word.text).map(staticArg)
   // Braces mixed with quotes: what they become depends on the quotes, so it is left open.
-  return [{ text: word.value, isStatic: !hasOpenBraces }]
+  const isGlob = word.parts?.some((part) => part.type === 'Glob' || part.type === 'ExtendedGlob') ?? false
+  return [{ text: word.value, isStatic: !hasOpenBraces, isGlob }]
 }
 
 export function readAssignment(assignment: Assignment): Arg {

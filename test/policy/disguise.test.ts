@@ -181,6 +181,8 @@ const NETWORK: readonly Row[] = [
 
 const HONEST: readonly Row[] = [
   ['ls -la', 'allow', ['reads']],
+  ['constructor x', 'allow', ['writes']],
+  ['__proto__', 'allow', ['writes']],
   ['rm -rf build', 'allow', ['deletes']],
   ['rm -rf ./*', 'allow', ['deletes']],
   ['rm -rf /tmp/x', 'allow', ['deletes']],
