@@ -117,7 +117,11 @@ export interface Store extends AsyncDisposable {
   /** The newest task told of in this place, and whether there is one. */
   latestInPlace(place: { platform: Platform; key: string }): Promise<Task | undefined>
   events(query: { taskId?: number; afterId: number; limit: number }): Promise<readonly StoredEvent[]>
-  /** Applies one event when the fence holds and the event can happen in the task's status; a conflict changes nothing. */
+  /**
+   * Applies one event when the fence holds and the event can happen in the task's status; a conflict changes nothing. Also a conflict:
+   * `submitted` and `claimed` (submit and claim write them), `approved` with another hash than the current round's, a step that starts
+   * twice or ends without having started, `released` of a run that has begun. Throws for a new round under a number that is taken.
+   */
   apply(taskId: number, event: TaskEvent, fence: Fence): Promise<ApplyResult>
   /** Marks one input as saved or failed. */
   setInput(taskId: number, index: number, input: InputFile): Promise<void>
@@ -141,6 +145,7 @@ export interface Store extends AsyncDisposable {
   dueApprovals(now: number): Promise<readonly { taskId: number; due: 'remind' | 'expire' }[]>
   /** When the next lease runs out or approval is due; null when nothing is. */
   nextDueAt(): Promise<number | null>
+  /** From 1; counted to 1 001 at most. Undefined when the task is in no line: held, over, waiting for a person or another task. */
   queuePosition(taskId: number): Promise<{ position: number; estimateMs: number | null } | undefined>
   counts(): Promise<Readonly<Record<TaskStatus, number>>>
 
@@ -155,6 +160,10 @@ export interface Store extends AsyncDisposable {
   delivery(taskId: number): Promise<Delivery | undefined>
   /** Tasks of these platforms with something left to tell, oldest first. */
   unsettledDeliveries(platforms: readonly Platform[], limit: number): Promise<readonly Delivery[]>
+  /**
+   * The place becomes the task's own. `settled` is kept only when no event is beyond the cursor; a later event unsettles it again.
+   * Submitting a task with a place makes its row.
+   */
   saveDelivery(
     delivery: Pick<Delivery, 'taskId' | 'place' | 'cursor' | 'attempts' | 'nextAttemptAt' | 'failure' | 'settled'>,
   ): Promise<void>
@@ -170,8 +179,9 @@ export interface Store extends AsyncDisposable {
 
   /** Final tasks last changed before `before`, without live children or unsettled deliveries; for retention. */
   expiredTasks(before: number, limit: number): Promise<readonly number[]>
+  /** Removes a final task with everything of it but the audit; one that is live, or gone, stays as it is. */
   deleteTask(taskId: number): Promise<void>
-  /** Copies the store while it is in use. */
+  /** Copies the store while it is in use. Never writes over a file that is there. Throws StoreError. */
   backup(file: string): Promise<void>
 
   /** Calls `listener` after each commit of this process and, without polling, of the others. Coalesced; a wake-up may come more often than needed. */

@@ -79,6 +79,8 @@ function refuseOtherFormats(file: string): void {
 }
 
 function configure(db: Database.Database, synchronous: 'full' | 'normal'): void {
+  // Each commit writes whole pages, one for each index that it touches: small ones cost a fifth less. Heeded by a new file only.
+  db.pragma('page_size = 2048')
   db.pragma('journal_mode = WAL')
   db.pragma(`synchronous = ${synchronous}`)
   db.pragma('foreign_keys = ON')
@@ -86,8 +88,8 @@ function configure(db: Database.Database, synchronous: 'full' | 'normal'): void 
   db.pragma('temp_store = MEMORY')
   // KiB: the upper pages of every index at a million tasks.
   db.pragma('cache_size = -16384')
-  // Hot pages are written once for many commits; the log beside the file stays below this many pages of 4 KiB.
-  db.pragma('wal_autocheckpoint = 8000')
+  // Hot pages are written once for many commits; the log beside the file stays below this many pages.
+  db.pragma('wal_autocheckpoint = 16000')
   db.pragma('journal_size_limit = 67108864')
 }
 
