@@ -1,6 +1,7 @@
 import type { Writable } from 'node:stream'
 import type { LimitKind } from '../core/outcome.ts'
 import type { ControlChannel } from './control-channel.ts'
+import type { LimitWatch } from './limit-watch.ts'
 import type { OutputPipe } from './output-pipe.ts'
 
 /** A limit of the whole task that was passed, as StepEnd tells it. */
@@ -19,10 +20,7 @@ export interface Box {
   readonly idleProcesses: number
   /** Settles when the outermost process is gone; others may live for a moment longer. */
   readonly exited: Promise<void>
-  /** Calls back once, at the first limit of the task that is passed; watching costs nothing between steps. */
-  watch(onBreach: (breach: Breach) => void): Disposable
-  /** The limit that was passed up to now, asked for when a step ends. */
-  breach(): Breach | undefined
+  readonly limits: LimitWatch
   /** Ends every process at once. May be called twice. */
   kill(): void
   /** Settles when no process of the task is left. */

@@ -2,15 +2,18 @@ import { chownSync, existsSync, writeFileSync } from 'node:fs'
 import { Duplex, type Writable } from 'node:stream'
 import { execa } from 'execa'
 import { SandboxError, type SandboxTask } from '../ports/sandbox.ts'
-import type { Box, Breach } from './box.ts'
+import type { Box } from './box.ts'
 import { bubblewrapArguments } from './bubblewrap-arguments.ts'
 import { ControlChannel } from './control-channel.ts'
+import type { DiskMeter } from './disk-meter.ts'
+import { LimitWatch } from './limit-watch.ts'
 import { OutputPipe } from './output-pipe.ts'
 import { childrenOf, isDead, killNow, until } from './process-tree.ts'
 import type { PipePlace, ProgramFolder } from './program-folder.ts'
 import { programPath } from './programs.ts'
 import { rlimitLines } from './rlimits.ts'
 import { BUBBLEWRAP_LAUNCHER, SUPERVISOR_PATH } from './shell-programs.ts'
+import type { TaskGroup } from './task-group.ts'
 
 export interface BoxStart {
   task: SandboxTask
@@ -18,6 +21,8 @@ export interface BoxStart {
   folder: ProgramFolder
   place: PipePlace
   hasFilter: boolean
+  group: TaskGroup | undefined
+  meter: DiskMeter
 }
 
 /** bwrap's first process inside, the supervisor, the terminator. */
@@ -34,7 +39,9 @@ export async function startBubblewrap(start: BoxStart): Promise<Box> {
   const output = new OutputPipe(start.place.pipe)
   const complaint = collect(output)
   const { process: child, exited } = spawnLauncher(start, point)
-  const box = new BubblewrapBox(child, exited, output)
+  const { task, meter, group } = start
+  const limits = new LimitWatch({ limits: task.limits, folder: task.directory, group, meter })
+  const box = new BubblewrapBox({ child, exited, output, limits, group })
   const report = await box.control.next()
   await output.drain()
   if (report?.kind !== 'ready') {
@@ -50,17 +57,29 @@ export async function startBubblewrap(start: BoxStart): Promise<Box> {
   return box
 }
 
+interface BoxParts {
+  child: LauncherProcess
+  exited: Promise<void>
+  output: OutputPipe
+  limits: LimitWatch
+  group: TaskGroup | undefined
+}
+
 class BubblewrapBox implements Box {
   readonly control: ControlChannel
   readonly output: OutputPipe
   readonly terminator: Writable
   readonly idleProcesses = IDLE_PROCESSES
   readonly exited: Promise<void>
+  readonly limits: LimitWatch
   readonly #pid: number
+  readonly #group: TaskGroup | undefined
   #firstInside: number | undefined
 
-  constructor(child: LauncherProcess, exited: Promise<void>, output: OutputPipe) {
+  constructor({ child, exited, output, limits, group }: BoxParts) {
     this.control = new ControlChannel(child.control)
+    this.limits = limits
+    this.#group = group
     this.terminator = child.terminator
     this.output = output
     this.exited = exited
@@ -72,15 +91,8 @@ class BubblewrapBox implements Box {
     this.#firstInside = childrenOf(this.#pid)[0]
   }
 
-  watch(): Disposable {
-    return { [Symbol.dispose]: () => undefined }
-  }
-
-  breach(): Breach | undefined {
-    return undefined
-  }
-
   kill(): void {
+    if (this.#group?.kill()) return
     // The first process inside takes all others with it, and bwrap ends only after having waited for it.
     const inside = this.#firstInside ?? childrenOf(this.#pid)[0]
     killNow(inside !== undefined && !isDead(inside) ? inside : this.#pid)
@@ -90,9 +102,11 @@ class BubblewrapBox implements Box {
     await this.exited
     const inside = this.#firstInside
     if (inside !== undefined) await until(() => isDead(inside))
+    await this.#group?.gone()
   }
 
   async release(): Promise<void> {
+    await this.#group?.remove()
     this.terminator.destroy()
     this.control.close()
     this.output[Symbol.dispose]()
@@ -112,8 +126,17 @@ interface LauncherProcess {
 function spawnLauncher(start: BoxStart, point: string | null): { process: LauncherProcess; exited: Promise<void> } {
   const uid = start.owner === null ? '-' : String(start.owner.uid)
   const { place, folder, task } = start
-  const parameters = [place.pipe, place.arguments, folder.kit, task.directory, uid, point ?? '-', programPath('bwrap')]
-  const shell = ['/bin/sh', '-c', BUBBLEWRAP_LAUNCHER, 'sh', ...parameters, SUPERVISOR_PATH]
+  const parameters = [
+    place.pipe,
+    place.arguments,
+    folder.kit,
+    task.directory,
+    uid,
+    point ?? '-',
+    programPath('bwrap'),
+    SUPERVISOR_PATH,
+  ]
+  const shell = ['/bin/sh', '-c', BUBBLEWRAP_LAUNCHER, 'sh', ...parameters, ...(start.group?.entrances ?? [])]
   const [file = '', ...rest] = point === null ? shell : [programPath('unshare'), '--mount', ...shell]
   const subprocess = execa(file, rest, {
     cwd: '/',
@@ -144,7 +167,7 @@ function writeArguments(start: BoxStart, point: string | null): void {
     source: point ?? start.task.directory,
     scratchBytes: start.task.limits.scratchBytes,
     environment: start.task.environment,
-    rlimits: rlimitLines(start.task.limits),
+    rlimits: rlimitLines(start.task.limits, start.group !== undefined),
     hasFilter: start.hasFilter,
   })
   writeFileSync(start.place.arguments, `${words.join('\0')}\0`, { mode: 0o600 })

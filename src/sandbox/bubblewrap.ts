@@ -3,8 +3,10 @@ import type { Clock } from '../ports/clock.ts'
 import type { Logger } from '../ports/logger.ts'
 import type { Sandbox, SandboxReport, SandboxSession, SandboxTask } from '../ports/sandbox.ts'
 import { startBubblewrap } from './bubblewrap-box.ts'
+import { DiskMeter } from './disk-meter.ts'
 import { ProgramFolder } from './program-folder.ts'
 import { seccompFilter } from './seccomp.ts'
+import { TaskGroups } from './task-groups.ts'
 import { taskOwner } from './task-owner.ts'
 import { TaskSession } from './task-session.ts'
 
@@ -25,12 +27,15 @@ export function createBubblewrapSandbox(options: BubblewrapOptions): Sandbox {
 
 class BubblewrapSandbox implements Sandbox {
   readonly #options: BubblewrapOptions
+  readonly #groups: TaskGroups
+  readonly #meter = new DiskMeter()
   readonly #folder: ProgramFolder
   #report: Promise<SandboxReport> | undefined
 
   constructor(options: BubblewrapOptions) {
     this.#options = options
-    this.#folder = new ProgramFolder(options.stateDirectory)
+    this.#groups = new TaskGroups(options.stateDirectory, options.logger)
+    this.#folder = new ProgramFolder(options.stateDirectory, this.#groups.places)
   }
 
   owner(taskId: number): { uid: number; gid: number } | null {
@@ -45,6 +50,7 @@ class BubblewrapSandbox implements Sandbox {
   async open(task: SandboxTask, _plan: ApprovedPlan): Promise<SandboxSession> {
     const { clock, graceMs, slots } = this.#options
     const place = await this.#folder.take(slots)
+    const group = this.#groups.create(task.limits)
     try {
       const box = await startBubblewrap({
         task,
@@ -52,6 +58,8 @@ class BubblewrapSandbox implements Sandbox {
         folder: this.#folder,
         place,
         hasFilter: seccompFilter(process.arch) !== undefined,
+        group,
+        meter: this.#meter,
       })
       const onGone = () => this.#folder.giveBack(place)
       return new TaskSession({ box, clock, graceMs, limits: task.limits, onGone })
@@ -62,6 +70,7 @@ class BubblewrapSandbox implements Sandbox {
   }
 
   async sweep(): Promise<void> {
+    this.#groups.sweep(this.#folder.leftoverPlaces())
     this.#folder.removeLeftovers()
   }
 }

@@ -1,19 +1,19 @@
-/**
- * What one running program keeps on disk for its sandboxes: `run-<pid>-<start time>` in the state directory. The start time
- * tells a program from a later one with the same pid; a folder whose program is gone is a leftover that anyone may sweep.
- */
+/** What one running program keeps on disk for its sandboxes. A folder whose program is gone is a leftover that anyone may sweep. */
 import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { execa } from 'execa'
 import { SandboxError } from '../ports/sandbox.ts'
 import { emptyPipe } from './output-pipe.ts'
 import { programPath } from './programs.ts'
+import { isLeftover, runName } from './run-name.ts'
 import { seccompFilter } from './seccomp.ts'
 
 export interface PipePlace {
   pipe: string
   arguments: string
 }
+
+const PLACES = 'cgroup-places'
 
 const KIT = {
   passwd: 'task:x:1000:1000:task:/task:/bin/bash\nnobody:x:65534:65534:nobody:/:/usr/sbin/nologin\n',
@@ -24,13 +24,16 @@ const KIT = {
 /** Made on first use: an import, or a program that runs no task, leaves nothing behind. */
 export class ProgramFolder {
   readonly #stateDirectory: string
+  readonly #places: readonly string[]
   readonly path: string
   readonly #free: PipePlace[] = []
   #made = 0
   #making: Promise<void> = Promise.resolve()
 
-  constructor(stateDirectory: string) {
+  /** `places` are the folders in which this program makes cgroups. */
+  constructor(stateDirectory: string, places: readonly string[]) {
     this.#stateDirectory = stateDirectory
+    this.#places = places
     this.path = join(stateDirectory, runName(process.pid))
   }
 
@@ -51,11 +54,19 @@ export class ProgramFolder {
     this.#free.push(place)
   }
 
+  /** Where programs that are gone had their cgroups, as they wrote it down. */
+  leftoverPlaces(): string[] {
+    return this.#leftovers().flatMap((path) => linesOf(join(path, PLACES)))
+  }
+
   /** Folders of programs that are gone. */
   removeLeftovers(): void {
-    for (const name of namesIn(this.#stateDirectory)) {
-      if (isLeftover(name)) rmSync(join(this.#stateDirectory, name), { recursive: true, force: true })
-    }
+    for (const path of this.#leftovers()) rmSync(path, { recursive: true, force: true })
+  }
+
+  #leftovers(): string[] {
+    const names = namesIn(this.#stateDirectory).filter(isLeftover)
+    return names.map((name) => join(this.#stateDirectory, name))
   }
 
   async #make(count: number): Promise<void> {
@@ -80,29 +91,7 @@ export class ProgramFolder {
     mkdirSync(this.kit, { recursive: true, mode: 0o700 })
     for (const [name, text] of Object.entries(KIT)) writeFileSync(join(this.kit, name), text)
     writeFileSync(join(this.kit, 'seccomp'), seccompFilter(process.arch) ?? '')
-  }
-}
-
-/** `run-<pid>-<start time in clock ticks since boot>`. */
-export function runName(pid: number): string {
-  return `run-${pid}-${startTime(pid)}`
-}
-
-/** Whether `name` is of our making and its program is gone. */
-export function isLeftover(name: string): boolean {
-  const match = /^run-(\d+)-(\d+)$/.exec(name)
-  if (match === null) return false
-  return startTime(Number(match[1])) !== match[2]
-}
-
-function startTime(pid: number): string {
-  try {
-    const stat = readFileSync(`/proc/${pid}/stat`, 'latin1')
-    // The command name is in brackets and may hold anything; the start time is the 20th field after it.
-    return stat.slice(stat.lastIndexOf(')') + 2).split(' ')[19] ?? '0'
-  } catch {
-    // There is no such process.
-    return '0'
+    writeFileSync(join(this.path, PLACES), this.#places.join('\n'))
   }
 }
 
@@ -111,6 +100,15 @@ function namesIn(folder: string): string[] {
     return readdirSync(folder)
   } catch {
     // Nothing was ever kept there.
+    return []
+  }
+}
+
+function linesOf(path: string): string[] {
+  try {
+    return readFileSync(path, 'utf8').split('\n').filter(Boolean)
+  } catch {
+    // It ended before it had any.
     return []
   }
 }

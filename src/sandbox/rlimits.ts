@@ -1,18 +1,28 @@
 import type { SandboxLimits } from '../ports/sandbox.ts'
 
+/** The first process inside, the supervisor, the terminator, the step's shell. */
+const OWN_PROCESSES = 4
+/** Where a cgroup counts, it must be the one that is hit: it tells of it. */
+const SLACK_PROCESSES = 32
+
 /**
  * Limits per process, as commands of the supervisor: it sets them for itself before the first step and has no capability to
  * raise them again. Set inside and not before bwrap, because there the number of processes counts the whole user's.
  */
-export function rlimitLines(limits: SandboxLimits): string[] {
+export function rlimitLines(limits: SandboxLimits, hasMemoryGroup: boolean): string[] {
+  const processes = limits.processes + (hasMemoryGroup ? SLACK_PROCESSES : OWN_PROCESSES)
   return [
     'ulimit -c 0',
     `ulimit -f ${Math.ceil(limits.fileBytes / 512)}`,
     `ulimit -n ${limits.openFiles}`,
-    `ulimit -t ${limits.cpuSeconds}`,
+    // The hard limit is a plain KILL: the soft one has to come first to be told apart.
+    `ulimit -Ht ${limits.cpuSeconds + 5}`,
+    `ulimit -St ${limits.cpuSeconds}`,
+    // Address space is a poor measure of memory: programs reserve far more than they use. It stands in where nothing better is.
+    ...(hasMemoryGroup ? [] : [`ulimit -v ${Math.ceil(limits.memoryBytes / 1024)}`]),
     'ulimit -l 64',
     'ulimit -r 0',
     // dash calls it -p, bash -u; each refuses the other's.
-    `(ulimit -p ${limits.processes}) 2>/dev/null && ulimit -p ${limits.processes} || ulimit -u ${limits.processes}`,
+    `(ulimit -p ${processes}) 2>/dev/null && ulimit -p ${processes} || ulimit -u ${processes}`,
   ]
 }

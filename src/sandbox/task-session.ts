@@ -81,7 +81,7 @@ export class TaskSession implements SandboxSession {
     const because = (end: StepEnd) => stop.resolve({ kind: 'stop', end })
     const onAbort = () => because({ kind: 'cancelled' })
     options.signal.addEventListener('abort', onAbort, { once: true })
-    using _watch = box.watch((breach) => because({ kind: 'limit', ...breach }))
+    using _watch = box.limits.watch((breach) => because({ kind: 'limit', ...breach }))
     using _timer = clock.after(options.timeoutMs, () =>
       because({ kind: 'timed_out', scope: 'step', limitMs: options.timeoutMs }),
     )
@@ -94,11 +94,11 @@ export class TaskSession implements SandboxSession {
   }
 
   async #settle(report: Report | undefined): Promise<StepEnd> {
-    const breach = this.#options.box.breach()
+    const breach = await this.#options.box.limits.look()
     if (breach !== undefined) return this.#stop({ kind: 'limit', ...breach })
     if (report?.kind !== 'ended') {
       const end = await this.#stop({ kind: 'sandbox_died', detail: 'its supervisor was ended from inside' })
-      const late = this.#options.box.breach()
+      const late = await this.#options.box.limits.look()
       return late === undefined ? end : { kind: 'limit', ...late }
     }
     this.#processes = report.processes

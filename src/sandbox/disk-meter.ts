@@ -1,0 +1,43 @@
+import { extname } from 'node:path'
+import { Worker } from 'node:worker_threads'
+import type { DiskAnswer, DiskQuestion } from './disk-walker.ts'
+
+/** Measures folders in a thread of its own, started at the first question: a walk of a large folder takes seconds. */
+export class DiskMeter {
+  #worker: Worker | undefined
+  #lastId = 0
+  readonly #asked = new Map<number, (bytes: number) => void>()
+
+  /** Bytes on disk; the count may stop anywhere above `enoughBytes`. 0 when it cannot be measured. */
+  measure(folder: string, enoughBytes: number): Promise<number> {
+    this.#lastId += 1
+    const question: DiskQuestion = { id: this.#lastId, folder, enoughBytes }
+    return new Promise((resolve) => {
+      this.#asked.set(question.id, resolve)
+      this.#start().postMessage(question)
+    })
+  }
+
+  #start(): Worker {
+    if (this.#worker !== undefined) return this.#worker
+    const worker = new Worker(new URL(`./disk-walker${extname(import.meta.url)}`, import.meta.url), { env: {} })
+    worker.on('message', ({ id, bytes }: DiskAnswer) => this.#answer(id, bytes))
+    // Whoever waits must not wait for ever; the next question starts another.
+    worker.on('error', () => this.#lose())
+    worker.on('exit', () => this.#lose())
+    // After the listeners, which would hold the program open again.
+    worker.unref()
+    this.#worker = worker
+    return worker
+  }
+
+  #answer(id: number, bytes: number): void {
+    this.#asked.get(id)?.(bytes)
+    this.#asked.delete(id)
+  }
+
+  #lose(): void {
+    this.#worker = undefined
+    for (const id of [...this.#asked.keys()]) this.#answer(id, 0)
+  }
+}

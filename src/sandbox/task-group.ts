@@ -1,0 +1,113 @@
+import { existsSync, readFileSync, writeFileSync } from 'node:fs'
+import { rmdir } from 'node:fs/promises'
+import { join } from 'node:path'
+import type { SandboxLimits } from '../ports/sandbox.ts'
+import type { Breach } from './box.ts'
+import { killNow, until } from './process-tree.ts'
+
+export interface GroupFolder {
+  path: string
+  version: 1 | 2
+  controllers: ReadonlySet<string>
+}
+
+/** The group of one task, in every tree that can be used. */
+export class TaskGroup {
+  readonly #folders: readonly GroupFolder[]
+  readonly #limits: SandboxLimits
+  readonly #counters: { read: () => number; breach: Breach }[]
+
+  constructor(folders: readonly GroupFolder[], limits: SandboxLimits) {
+    this.#folders = folders
+    this.#limits = limits
+    this.#counters = [
+      { read: this.#kills(), breach: { limit: 'memory', allowed: limits.memoryBytes } },
+      { read: this.#refusedForks(), breach: { limit: 'processes', allowed: limits.processes } },
+      { read: this.#overtime(), breach: { limit: 'cpu', allowed: limits.cpuSeconds } },
+    ]
+  }
+
+  /** Files that a process writes its id into to enter. */
+  get entrances(): string[] {
+    return this.#folders.map((folder) => join(folder.path, 'cgroup.procs'))
+  }
+
+  /** The first limit that has been passed since the group was made. */
+  breach(): Breach | undefined {
+    return this.#counters.find((counter) => counter.read() > 0)?.breach
+  }
+
+  /** Ends every process in the group at once; false where the kernel cannot. */
+  kill(): boolean {
+    const tree = this.#folders.find((folder) => existsSync(join(folder.path, 'cgroup.kill')))
+    if (tree === undefined) return false
+    writeFileSync(join(tree.path, 'cgroup.kill'), '1')
+    return true
+  }
+
+  /** Settles when no process is in the group any more. */
+  async gone(): Promise<void> {
+    await until(() => this.pids().length === 0)
+  }
+
+  pids(): number[] {
+    const [folder] = this.#folders
+    if (folder === undefined) return []
+    return readText(join(folder.path, 'cgroup.procs')).split('\n').filter(Boolean).map(Number)
+  }
+
+  killEach(): void {
+    for (const pid of this.pids()) killNow(pid)
+  }
+
+  /** After `gone`. Memory that a file system still holds may keep a group for a moment: the sweep takes what is left. */
+  async remove(): Promise<void> {
+    await Promise.all(this.#folders.map((folder) => rmdir(folder.path).catch(() => undefined)))
+  }
+
+  #kills(): () => number {
+    const folder = this.#with('memory')
+    if (folder === undefined) return never
+    const file = join(folder.path, folder.version === 1 ? 'memory.oom_control' : 'memory.events')
+    return () => counterIn(readText(file), 'oom_kill')
+  }
+
+  #refusedForks(): () => number {
+    const folder = this.#with('pids')
+    if (folder === undefined) return never
+    return () => counterIn(readText(join(folder.path, 'pids.events')), 'max')
+  }
+
+  /** Microseconds above the limit. A tree of version 2 counts time even without its controller. */
+  #overtime(): () => number {
+    const allowed = this.#limits.cpuSeconds * 1e6
+    const second = this.#folders.find((folder) => folder.version === 2)
+    if (second !== undefined) return () => counterIn(readText(join(second.path, 'cpu.stat')), 'usage_usec') - allowed
+    const first = this.#with('cpuacct')
+    if (first !== undefined) return () => Number(readText(join(first.path, 'cpuacct.usage'))) / 1e3 - allowed
+    return never
+  }
+
+  #with(controller: string): GroupFolder | undefined {
+    return this.#folders.find((folder) => folder.controllers.has(controller))
+  }
+}
+
+function never(): number {
+  return 0
+}
+
+/** Of lines "name value". */
+function counterIn(text: string, name: string): number {
+  const line = text.split('\n').find((candidate) => candidate.startsWith(`${name} `))
+  return line === undefined ? 0 : Number(line.slice(name.length + 1))
+}
+
+function readText(path: string): string {
+  try {
+    return readFileSync(path, 'latin1')
+  } catch {
+    // The group is gone: it counts nothing any more.
+    return ''
+  }
+}
