@@ -1,9 +1,10 @@
 /** Answering one interaction: the first answer within three seconds, later ones for fifteen minutes, and after that in the channel. */
 import {
   type APIMessageTopLevelComponent,
+  ComponentType,
   InteractionResponseType,
   MessageFlags,
-  type RESTPatchAPIChannelMessageJSONBody,
+  type RawFile,
 } from 'discord.js'
 import { errorLine } from '../../src/core/errors.ts'
 import type { Clock } from '../../src/ports/clock.ts'
@@ -28,6 +29,8 @@ export interface Answer {
   /** Private; in the channel with a mention when the token is too old. Escaped, unless it is our own markdown. Never throws. */
   say(text: string): Promise<void>
   sayMarkdown(markdown: string): Promise<void>
+  /** Private, with files; they are lost when the token is too old. Never throws. */
+  attach(words: string, files: RawFile[]): Promise<void>
   /** Private, with components. Never throws. */
   show(components: APIMessageTopLevelComponent[]): Promise<void>
 }
@@ -39,6 +42,7 @@ export interface AnswerOptions {
 }
 
 const PRIVATE = MessageFlags.Ephemeral
+const COMPONENTS_ONLY = { flags: MessageFlags.IsComponentsV2, allowed_mentions: { parse: [] } }
 
 export function createAnswer(interaction: Interaction, { api, clock, logger }: AnswerOptions): Answer {
   const { id, token, channelId } = interaction
@@ -57,9 +61,9 @@ export function createAnswer(interaction: Interaction, { api, clock, logger }: A
     }
   }
 
-  async function later(body: RESTPatchAPIChannelMessageJSONBody, fallback: string): Promise<void> {
+  async function later(components: APIMessageTopLevelComponent[], fallback: string): Promise<void> {
     try {
-      if (await viaToken(body)) return
+      if (await viaToken({ components, ...COMPONENTS_ONLY })) return
       const content = `${mention(interaction.who.user.id)} ${fallback}`
       const allowed_mentions = { parse: [], users: [interaction.who.user.id] }
       await api.createMessage(
@@ -72,19 +76,28 @@ export function createAnswer(interaction: Interaction, { api, clock, logger }: A
     }
   }
 
-  async function viaToken(body: RESTPatchAPIChannelMessageJSONBody): Promise<boolean> {
+  async function viaToken(body: { components: APIMessageTopLevelComponent[]; flags: number }): Promise<boolean> {
     if (clock.now() - startedAt > TOKEN_LIFETIME_MS) return false
-    if (!isQuiet) return api.editAnswer(token, body)
-    const { flags, components, ...rest } = body
-    return api.followUp(token, {
-      ...rest,
-      ...(components ? { components } : {}),
-      flags: (flags ?? 0) | PRIVATE,
-    } as Parameters<DiscordApi['followUp']>[1])
+    // After a quiet acknowledgement the original is the message with the button: that one is not ours to replace here.
+    return isQuiet ? api.followUp(token, { ...body, flags: body.flags | PRIVATE }) : api.editAnswer(token, body)
   }
 
-  const sayMarkdown = (markdown: string) =>
-    later({ content: markdown, allowed_mentions: { parse: [] }, flags: MessageFlags.SuppressEmbeds }, markdown)
+  async function attach(words: string, files: RawFile[]): Promise<void> {
+    const body = {
+      content: escapeWithin(words, DISCORD_LIMITS.content),
+      flags: PRIVATE,
+      allowed_mentions: { parse: [] },
+    }
+    try {
+      if (await api.followUp(token, body, files)) return
+    } catch (error) {
+      logger.warn({ error: errorLine(error) }, 'files could not be attached to an answer')
+    }
+    await sayMarkdown('The files could not be given here. Ask again.')
+  }
+
+  // Components even for plain words: an answer that has once shown components takes no other content any more.
+  const sayMarkdown = (markdown: string) => later([{ type: ComponentType.TextDisplay, content: markdown }], markdown)
 
   return {
     defer: () => first({ type: InteractionResponseType.DeferredChannelMessageWithSource, data: { flags: PRIVATE } }),
@@ -106,10 +119,7 @@ export function createAnswer(interaction: Interaction, { api, clock, logger }: A
       }),
     say: (text) => sayMarkdown(escapeWithin(text, DISCORD_LIMITS.content - 100)),
     sayMarkdown,
-    show: (components) =>
-      later(
-        { components, flags: MessageFlags.IsComponentsV2, allowed_mentions: { parse: [] } },
-        'That took too long to show here privately. Ask again.',
-      ),
+    attach,
+    show: (components) => later(components, 'That took too long to show here privately. Ask again.'),
   }
 }

@@ -39,12 +39,21 @@ export function createChannels(api: DiscordApi): Channels {
     return facts
   }
 
-  return {
-    learn,
-    async get(channelId) {
-      return known.get(channelId) ?? learn(rawOf(await api.getChannel(channelId)))
-    },
+  const asked = new Map<string, Promise<ChannelFacts>>()
+
+  /** Many messages may come before the first answer. */
+  function ask(channelId: string): Promise<ChannelFacts> {
+    const asking =
+      asked.get(channelId) ??
+      api
+        .getChannel(channelId)
+        .then((channel) => learn(rawOf(channel)))
+        .finally(() => asked.delete(channelId))
+    asked.set(channelId, asking)
+    return asking
   }
+
+  return { learn, get: async (channelId) => known.get(channelId) ?? ask(channelId) }
 }
 
 function rawOf(channel: { id: string; type: ChannelType }): RawChannel {

@@ -1,5 +1,14 @@
 /** One client of the library, from its login to its end. A destroyed client cannot be used again, so each try has its own. */
-import { Client, Events, GatewayDispatchEvents, GatewayIntentBits, Options, SimpleShardingStrategy } from 'discord.js'
+import {
+  Client,
+  type ClientOptions,
+  Events,
+  GatewayDispatchEvents,
+  GatewayIntentBits,
+  Options,
+  SimpleShardingStrategy,
+} from 'discord.js'
+import { z } from 'zod'
 import { errorLine } from '../../src/core/errors.ts'
 import type { Logger } from '../../src/ports/logger.ts'
 
@@ -32,13 +41,7 @@ export function openConnection(options: ConnectionOptions): Connection {
   let hasEnded = false
   const client = createClient(options, () => hasEnded)
 
-  /** Raw payloads, because our parser reads those; the library's own objects are not used. */
   function listen(): void {
-    const { ws } = client
-    ws.on(GatewayDispatchEvents.MessageCreate, (payload: unknown) => hasEnded || options.onMessage(payload))
-    ws.on(GatewayDispatchEvents.InteractionCreate, (payload: unknown) => hasEnded || options.onInteraction(payload))
-    ws.on(GatewayDispatchEvents.Ready, () => hasEnded || options.onConnected())
-    ws.on(GatewayDispatchEvents.Resumed, () => hasEnded || options.onConnected())
     client.on(Events.ShardReconnecting, () => hasEnded || options.onInterrupted())
     client.on(Events.ShardDisconnect, ({ code }) => hasEnded || options.onClosed(code))
     client.on(Events.ShardError, (error) =>
@@ -60,7 +63,8 @@ export function openConnection(options: ConnectionOptions): Connection {
   }
 }
 
-function createClient({ apiUrl, readsContent }: ConnectionOptions, hasEnded: () => boolean): Client {
+function createClient(options: ConnectionOptions, hasEnded: () => boolean): Client {
+  const { apiUrl, readsContent } = options
   return new Client({
     intents: readsContent ? [...INTENTS, GatewayIntentBits.MessageContent] : INTENTS,
     rest: { api: apiUrl, version: '10' },
@@ -73,8 +77,38 @@ function createClient({ apiUrl, readsContent }: ConnectionOptions, hasEnded: () 
         const { retrieveSessionInfo } = manager.options
         manager.options.retrieveSessionInfo = (shardId) =>
           hasEnded() ? new Promise(() => undefined) : retrieveSessionInfo(shardId)
-        return new SimpleShardingStrategy(manager)
+        return new SimpleShardingStrategy(intercept(manager, options, hasEnded))
       },
     },
   })
 }
+
+type Manager = Parameters<NonNullable<NonNullable<ClientOptions['ws']>['buildStrategy']>>[0]
+
+/**
+ * Takes what we read ourselves before the library does: it makes objects of payloads, throws at one with a field that it did not expect,
+ * and what it throws there ends the process.
+ */
+function intercept(manager: Manager, options: ConnectionOptions, hasEnded: () => boolean): Manager {
+  const emit = (event: string, payload: unknown): boolean => {
+    if (event !== 'dispatch') return pass(event, payload)
+    const { t, d } = dispatchSchema.parse(payload).data
+    if (hasEnded()) return true
+    if (t === GatewayDispatchEvents.MessageCreate) options.onMessage(d)
+    else if (t === GatewayDispatchEvents.InteractionCreate) options.onInteraction(d)
+    else pass(event, payload)
+    if (t === GatewayDispatchEvents.Ready || t === GatewayDispatchEvents.Resumed) options.onConnected()
+    return true
+  }
+  const pass = (event: string, payload: unknown): boolean => {
+    try {
+      return Reflect.apply(manager.emit, manager, [event, payload])
+    } catch (error) {
+      options.logger.warn({ error: errorLine(error) }, 'the Discord client could not read an event')
+      return true
+    }
+  }
+  return Object.create(manager, { emit: { value: emit } })
+}
+
+const dispatchSchema = z.object({ data: z.object({ t: z.string(), d: z.unknown() }) })

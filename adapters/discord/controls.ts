@@ -2,15 +2,18 @@
 import { createHash } from 'node:crypto'
 import { ComponentType } from 'discord.js'
 import type { Control } from '../../src/core/controls.ts'
-import { errorLine } from '../../src/core/errors.ts'
+import { assertNever, errorLine } from '../../src/core/errors.ts'
 import { formatBytes } from '../../src/core/format.ts'
 import { currentRound, type Place } from '../../src/core/task.ts'
 import { withEllipsis } from '../../src/core/text.ts'
 import type { FileView } from '../../src/core/view.ts'
 import type { ActDetails } from '../../src/ports/inbox.ts'
-import { HELP, placeFor, placeIn } from './context.ts'
+import type { ChannelFacts } from './channels.ts'
+import { type Context, HELP, placeIn } from './context.ts'
 import { commandsOf, editForm, rejectForm } from './forms.ts'
 import { DISCORD_LIMITS, FIRST_ANSWER_BUDGET_MS } from './limits.ts'
+import { parseSpot } from './place.ts'
+import { showPrivately, type Wanted } from './private-files.ts'
 import { renderMessage } from './render.ts'
 import { deferred, type Turn } from './turn.ts'
 
@@ -25,7 +28,7 @@ export async function press(turn: Turn, control: Control): Promise<void> {
     case 'edit':
       return openEditForm(turn, control)
     case 'log':
-      return deferred(turn, () => ifMay(turn, taskId, (place) => context.presenter.showLog(taskId, place)))
+      return deferred(turn, () => showIt(turn, taskId, { kind: 'log' }))
     case 'files':
       return deferred(turn, () => showFiles(turn, taskId))
     case 'upload':
@@ -104,20 +107,42 @@ async function refreshCard({ interaction, context }: Turn, { taskId, hash }: Con
   }
 }
 
-/** Where things are uploaded to: the thread or direct message, or below the message that has the button. */
-function placeHere({ facts, interaction }: Turn): Place {
-  const { messageId } = interaction
-  const spot =
-    messageId === null
-      ? ({ kind: 'channel', channelId: facts.id } as const)
-      : ({ kind: 'replies', channelId: facts.id, messageId } as const)
-  return placeIn(facts) ?? placeFor(spot, facts)
+/** In the task's own thread for all to see; elsewhere for this person alone. */
+async function showIt(turn: Turn, taskId: number, wanted: Wanted): Promise<void> {
+  const { context, actor, answer, facts } = turn
+  const found = await context.inbox.get(actor, taskId)
+  if (found.kind !== 'found') return answer.say(found.sentence)
+  const { place } = found.task
+  if (place === null || !isHere(place, facts)) return showPrivately(turn, taskId, wanted)
+  await answer.say(await present(context, taskId, wanted, place))
 }
 
-async function ifMay(turn: Turn, taskId: number, showIt: (place: Place) => Promise<string>): Promise<void> {
+function isHere(place: Place, facts: ChannelFacts): boolean {
+  return place.platform === 'discord' && place.thread && parseSpot(place.key).channelId === facts.id
+}
+
+function present({ presenter }: Context, taskId: number, wanted: Wanted, place: Place): Promise<string> {
+  switch (wanted.kind) {
+    case 'log':
+      return presenter.showLog(taskId, place)
+    case 'all':
+      return presenter.showFiles(taskId, place)
+    case 'file':
+      return presenter.showFile(taskId, wanted.path, place)
+    default:
+      return assertNever(wanted)
+  }
+}
+
+/** For what works on the delivery of a task whoever may see the task. */
+async function ifMay(turn: Turn, taskId: number, act: () => Promise<string>): Promise<void> {
   const found = await turn.context.inbox.get(turn.actor, taskId)
-  if (found.kind !== 'found') return turn.answer.say(found.sentence)
-  await turn.answer.say((await showIt(placeHere(turn))) || 'Done.')
+  await turn.answer.say(found.kind === 'found' ? await act() : found.sentence)
+}
+
+/** After somebody has given the bot the right that it lacked. */
+export function redeliver(turn: Turn, taskId: number): Promise<void> {
+  return ifMay(turn, taskId, () => turn.context.presenter.redeliver(taskId))
 }
 
 const ALL_FILES = 'all'
@@ -131,7 +156,7 @@ export async function showFiles(turn: Turn, taskId: number): Promise<void> {
   if (files.length === 0) return answer.say(`Task #${taskId} has made no files.`)
   const more = total > files.length ? ` The first ${files.length} of ${total} are in the menu.` : ''
   await answer.show([
-    { type: ComponentType.TextDisplay, content: `Files of task #${taskId}: choose what to post here.${more}` },
+    { type: ComponentType.TextDisplay, content: `Files of task #${taskId}: choose one.${more}` },
     {
       type: ComponentType.ActionRow,
       components: [
@@ -158,11 +183,11 @@ function choiceOf(path: string): string {
 }
 
 export async function chooseFile(turn: Turn, { taskId, choice }: { taskId: number; choice: string }): Promise<void> {
-  const { presenter } = turn.context
-  await ifMay(turn, taskId, async (place) => {
-    if (choice === ALL_FILES) return presenter.showFiles(taskId, place)
-    const { files } = await presenter.files(taskId, DISCORD_LIMITS.selectOptions - 1)
-    const file = files.find(({ path }) => choiceOf(path) === choice)
-    return file === undefined ? 'This file is no longer there.' : presenter.showFile(taskId, file.path, place)
-  })
+  if (choice === ALL_FILES) return showIt(turn, taskId, { kind: 'all' })
+  const found = await turn.context.inbox.get(turn.actor, taskId)
+  if (found.kind !== 'found') return turn.answer.say(found.sentence)
+  const { files } = await turn.context.presenter.files(taskId, DISCORD_LIMITS.selectOptions - 1)
+  const file = files.find(({ path }) => choiceOf(path) === choice)
+  if (file === undefined) return turn.answer.say('This file is no longer there.')
+  await showIt(turn, taskId, { kind: 'file', path: file.path })
 }

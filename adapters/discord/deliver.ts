@@ -3,26 +3,29 @@ import { buffer } from 'node:stream/consumers'
 import { MessageFlags, type RawFile, type RESTPostAPIChannelMessageJSONBody } from 'discord.js'
 import type { Place } from '../../src/core/task.ts'
 import { withEllipsis } from '../../src/core/text.ts'
+import type { StatusView } from '../../src/core/view.ts'
 import type { ChatAdapter, UploadFile } from '../../src/ports/chat-adapter.ts'
 import type { Logger } from '../../src/ports/logger.ts'
 import type { Channels } from './channels.ts'
 import type { DiscordApi } from './discord-api.ts'
 import { DISCORD_LIMITS } from './limits.ts'
 import { escapeWithin } from './markdown.ts'
+import type { PlaceNews } from './open-answers.ts'
 import { encodeMessage, parseMessage, parseSpot, placeOf } from './place.ts'
 import { markerOf, renderFallback, renderMessage } from './render.ts'
 import { createSender, isRefusedContent } from './sender.ts'
-import { createSettle, type SettleOptions } from './settle.ts'
+import { createSettle } from './settle.ts'
 import type { Threads } from './threads.ts'
 
-export interface DeliverOptions {
+export interface DeliverOptions extends PlaceNews {
   api: DiscordApi
   channels: Channels
   threads: Threads
   botId: string
   logger: Logger
-  onOpened: SettleOptions['onOpened']
 }
+
+export const SEEN = '👀'
 
 export type Deliver = Pick<ChatAdapter, 'post' | 'edit' | 'upload' | 'mark'>
 
@@ -63,15 +66,21 @@ export function createDeliver(options: DeliverOptions): Deliver {
     async mark(place, status, before) {
       try {
         const root = await rootOf(place, options)
-        if (root === null || before?.icon === status.icon) return
-        if (before !== null) await api.unreact(root.channelId, root.messageId, before.icon)
-        await api.react(root.channelId, root.messageId, status.icon)
+        const [emoji, old] = [emojiOf(status), before === null ? null : emojiOf(before)]
+        if (root === null || emoji === old) return
+        if (old !== null) await api.unreact(root.channelId, root.messageId, old)
+        await api.react(root.channelId, root.messageId, emoji)
       } catch (error) {
         // A mark that is missing does no harm; the card says the same.
         logger.debug({ error: String(error) }, 'a reaction could not be set')
       }
     },
   }
+}
+
+/** A task that waits has been seen: that is what people expect of a reaction. */
+function emojiOf({ status, icon }: StatusView): string {
+  return status === 'pending' ? SEEN : icon
 }
 
 async function rootOf(
@@ -105,7 +114,7 @@ function uploadBody(files: readonly UploadFile[], comment: string, marker: numbe
 async function readFiles(files: readonly UploadFile[]): Promise<RawFile[]> {
   const read: RawFile[] = []
   for (const file of files) {
-    read.push({ name: file.name, data: await buffer(await file.open()), contentType: 'application/octet-stream' })
+    read.push({ name: file.name, data: await buffer(await file.open()) })
   }
   return read
 }

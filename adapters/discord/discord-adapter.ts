@@ -1,5 +1,4 @@
 /** Discord as a chat adapter. What is shared with other chats (words, views, authorisation, pacing) is not here. */
-import { REST } from 'discord.js'
 import { errorLine } from '../../src/core/errors.ts'
 import type { ChatAdapter } from '../../src/ports/chat-adapter.ts'
 import type { Clock } from '../../src/ports/clock.ts'
@@ -15,6 +14,7 @@ import { DISCORD_CHAT_LIMITS } from './limits.ts'
 import type { Notes } from './notes.ts'
 import { createOpenAnswers } from './open-answers.ts'
 import { lazyParts, type Parts } from './parts.ts'
+import { createRest } from './rest.ts'
 
 export interface DiscordAdapterOptions {
   token: string
@@ -29,8 +29,6 @@ export interface DiscordAdapterOptions {
 
 const DISCORD_API = 'https://discord.com/api'
 const CDN_ORIGINS = ['https://cdn.discordapp.com', 'https://media.discordapp.net']
-/** Waits up to this long happen in the client's own queue; longer ones are the reporter's to plan. */
-const PATIENCE_MS = 2000
 
 /** Nothing is connected before `start`; `post` and the like work from the first call on, and throw AdapterError while Discord is away. */
 export function createDiscordAdapter(options: DiscordAdapterOptions): ChatAdapter {
@@ -39,7 +37,7 @@ export function createDiscordAdapter(options: DiscordAdapterOptions): ChatAdapte
   const openAnswers = createOpenAnswers()
   let inbox: Inbox | undefined
   let commandsProblem = ''
-  const parts = lazyParts({ rest, notes, logger, onOpened: openAnswers.opened })
+  const parts = lazyParts({ rest, notes, logger, ...openAnswers })
   const register = async () => {
     commandsProblem = await registerOrExplain(parts, options)
   }
@@ -110,11 +108,6 @@ export function createDiscordAdapter(options: DiscordAdapterOptions): ChatAdapte
 /** Where attachments may come from: Discord's own hosts, and a server that stands in for it. */
 function originsOf(apiUrl: string): readonly string[] {
   return apiUrl === DISCORD_API ? CDN_ORIGINS : [...CDN_ORIGINS, new URL(apiUrl).origin]
-}
-
-function createRest(token: string, api: string): REST {
-  const rest = new REST({ api, version: '10', rejectOnRateLimit: ({ timeToReset }) => timeToReset > PATIENCE_MS })
-  return rest.setToken(token)
 }
 
 /** Tells Discord of the commands; answers what stands in the way, '' when nothing does. */

@@ -4,7 +4,7 @@ import { assertNever, errorLine } from '../../src/core/errors.ts'
 import { actorOf } from './actor.ts'
 import { createAnswer } from './answer.ts'
 import type { ChannelFacts } from './channels.ts'
-import { chooseFile, press, submitControlForm } from './controls.ts'
+import { chooseFile, press, redeliver, submitControlForm } from './controls.ts'
 import { runForm } from './forms.ts'
 import { type Interaction, parseInteraction } from './parse.ts'
 import { runFromMessage, slash, suggest } from './slash.ts'
@@ -47,6 +47,8 @@ function take(turn: Turn): Promise<unknown> {
       return press(turn, want.control)
     case 'choose_file':
       return deferred(turn, () => chooseFile(turn, want))
+    case 'redeliver':
+      return deferred(turn, () => redeliver(turn, want.taskId))
     case 'control_form':
       return deferred(turn, () => submitControlForm(turn, want))
     case 'unknown':

@@ -99,6 +99,7 @@ export type Want =
   | { kind: 'run_message'; messageId: string; text: string }
   | { kind: 'button'; control: Control }
   | { kind: 'choose_file'; taskId: number; choice: string }
+  | { kind: 'redeliver'; taskId: number }
   | { kind: 'run_form'; messageId: string; text: string }
   | { kind: 'control_form'; control: Control; fields: readonly string[] }
   | { kind: 'unknown' }
@@ -184,6 +185,8 @@ function autocompleteWant(data: unknown): Want {
   return focused?.name === 'id' ? { kind: 'autocomplete', typed: String(focused.value ?? '') } : { kind: 'unknown' }
 }
 
+/** A button of the private answer that says why a task could not be told of. */
+const REDELIVER = /^redeliver:([1-9][0-9]{0,14})$/
 const CHOOSE_FILE = /^choose:([1-9][0-9]{0,14})$/
 
 function componentWant(data: unknown): Want {
@@ -192,6 +195,8 @@ function componentWant(data: unknown): Want {
   const [choice] = parsed.data.values
   const chosen = CHOOSE_FILE.exec(parsed.data.custom_id)
   if (chosen !== null && choice !== undefined) return { kind: 'choose_file', taskId: Number(chosen[1]), choice }
+  const again = REDELIVER.exec(parsed.data.custom_id)
+  if (again !== null) return { kind: 'redeliver', taskId: Number(again[1]) }
   const control = parseControl(parsed.data.custom_id)
   return control === undefined ? { kind: 'unknown' } : { kind: 'button', control }
 }

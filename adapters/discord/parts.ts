@@ -6,6 +6,7 @@ import { createDeliver, type Deliver } from './deliver.ts'
 import { createDiscordApi, type DiscordApi } from './discord-api.ts'
 import { type Identity, identify } from './identity.ts'
 import type { Notes } from './notes.ts'
+import type { PlaceNews } from './open-answers.ts'
 import { createThreads } from './threads.ts'
 
 export interface Parts {
@@ -15,11 +16,10 @@ export interface Parts {
   deliver: Deliver
 }
 
-export interface PartsOptions {
+export interface PartsOptions extends PlaceNews {
   rest: REST
   notes: Notes
   logger: Logger
-  onOpened(interactionId: string, channelId: string): void
 }
 
 /** The same parts at every call; made when Discord can be asked for the first time. Throws AdapterError. */
@@ -34,11 +34,11 @@ export function lazyParts(options: PartsOptions): () => Promise<Parts> {
   }
 }
 
-async function createParts({ rest, notes, logger, onOpened }: PartsOptions): Promise<Parts> {
+async function createParts({ rest, notes, logger, ...news }: PartsOptions): Promise<Parts> {
   const identity = await identify(rest)
   const api = createDiscordApi({ rest, applicationId: identity.applicationId })
   const channels = createChannels(api)
   const shared = { api, channels, notes, botId: identity.botId, logger }
-  const deliver = createDeliver({ ...shared, threads: createThreads(shared), onOpened })
+  const deliver = createDeliver({ ...shared, threads: createThreads(shared), ...news })
   return { identity, api, channels, deliver }
 }

@@ -1,9 +1,10 @@
 /** Where a task is told of from now on: a new place becomes a thread (or replies) with its root message. */
 import { withEllipsis } from '../../src/core/text.ts'
 import type { MessageView, RootView, StatusView } from '../../src/core/view.ts'
-import type { MessageRef } from '../../src/ports/chat-adapter.ts'
+import { AdapterError, type MessageRef } from '../../src/ports/chat-adapter.ts'
 import type { Channels } from './channels.ts'
 import { DISCORD_LIMITS } from './limits.ts'
+import type { PlaceNews } from './open-answers.ts'
 import { encodeMessage, type Spot } from './place.ts'
 import { markerOf, renderMessage } from './render.ts'
 import type { Sender } from './sender.ts'
@@ -17,17 +18,15 @@ export interface Settled {
   isFresh: boolean
 }
 
-export interface SettleOptions {
+export interface SettleOptions extends PlaceNews {
   channels: Channels
   threads: Threads
   sender: Sender
-  /** A task asked for by a command has got its place. */
-  onOpened(interactionId: string, channelId: string): void
 }
 
 type Settle = (spot: Spot, view: MessageView, posting: { key: string; silent: boolean }) => Promise<Settled>
 
-export function createSettle({ channels, threads, sender, onOpened }: SettleOptions): Settle {
+export function createSettle({ channels, threads, sender, onOpened, onRefused }: SettleOptions): Settle {
   return async (spot, view, posting) => {
     if (spot.kind === 'channel' || spot.kind === 'replies') return { spot, rootRef: null, isFresh: false }
     const name = threadName(view)
@@ -37,7 +36,10 @@ export function createSettle({ channels, threads, sender, onOpened }: SettleOpti
     }
     const root =
       view.kind === 'root' ? { view, ...posting } : { view: rootFor(view), key: `${posting.key}/root`, silent: true }
-    const settled = await openNew(spot, name, root)
+    const settled = await openNew(spot, name, root).catch((error: unknown) => {
+      if (error instanceof AdapterError && isLasting(error)) onRefused(spot.interactionId, view.taskId, error.message)
+      throw error
+    })
     if (settled.spot.kind === 'channel') onOpened(spot.interactionId, settled.spot.channelId)
     return settled
   }
@@ -56,6 +58,10 @@ export function createSettle({ channels, threads, sender, onOpened }: SettleOpti
     const opened = await threads.open({ channelId, messageId, name, userId })
     return { ...opened, rootRef: encodeMessage({ own: true, channelId, messageId }) }
   }
+}
+
+function isLasting({ code }: AdapterError): boolean {
+  return code === 'forbidden' || code === 'thread_gone'
 }
 
 function threadName(view: MessageView): string {
