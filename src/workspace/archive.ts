@@ -28,6 +28,8 @@ export function archiveOf({ taskId, work, files, logger }: ArchiveOptions): Read
     if (opened === undefined) logger.warn({ taskId, path }, `[TASK ${taskId}] an output vanished while it was packed`)
     current = opened?.stream ?? Readable.from([])
     current.on('error', fail)
+    // Left early while this file was being opened: nobody else would close it.
+    if (out.destroyed) current.destroy()
     return current
   }
   const names = new Set<string>()

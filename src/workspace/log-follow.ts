@@ -121,17 +121,11 @@ class Alarm implements Disposable {
 
   async arm(): Promise<void> {
     this.#rung = this.#options.signal.aborted
-    const deepest = await deepestExisting(this.#options.folders)
-    if (deepest === this.#watched) return
-    this.#unwatch()
-    if (deepest === null) return
-    try {
-      this.#watcher = watch(deepest, (event) => this.#changed(event))
-      this.#watcher.on('error', () => this.#unwatch())
-      this.#watched = deepest
-    } catch {
-      // Out of watches, or gone in between: the safety net goes on.
-      this.#unwatch()
+    // Again after each new watch: a folder made just before it would otherwise go unseen.
+    for (;;) {
+      const deepest = await deepestExisting(this.#options.folders)
+      if (deepest === null || deepest === this.#watched) return
+      if (!this.#watch(deepest)) return
     }
   }
 
@@ -156,6 +150,19 @@ class Alarm implements Disposable {
     // A rename may be the watched folder itself going away; a new watch finds out.
     if (event === 'rename') this.#unwatch()
     this.#ring()
+  }
+
+  #watch(folder: string): boolean {
+    this.#unwatch()
+    try {
+      this.#watcher = watch(folder, (event) => this.#changed(event))
+      this.#watcher.on('error', () => this.#unwatch())
+      this.#watched = folder
+      return true
+    } catch {
+      // Out of watches, or gone in between: the safety net goes on.
+      return false
+    }
   }
 
   #ring(): void {
