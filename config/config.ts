@@ -40,7 +40,7 @@ type Tree = { [key: string]: unknown }
 export function loadConfig(sources: ConfigSources = {}): Readonly<Config> {
   const root = sources.root ?? fileURLToPath(new URL('..', import.meta.url))
   const environment = sources.environment ?? process.env
-  const envFile = join(root, '.env')
+  const envFile = resolve(root, environment.ASSISTANT_ENV_FILE ?? '.env')
   const settingsFile = resolve(root, environment.ASSISTANT_SETTINGS ?? 'config/settings.yaml')
   const origins = new Map<string, Origin>()
   const settings = readSettingsFile(settingsFile)
@@ -170,7 +170,12 @@ function warningsOf(envFile: string, environment: NodeJS.ProcessEnv): string[] {
   if (existsSync(envFile) && (statSync(envFile).mode & 0o077) !== 0) {
     warnings.push('Other users of this machine can read .env: run `chmod 600 .env`.')
   }
-  const known = new Set<string>([...Object.keys(VARIABLES), 'ASSISTANT_SETTINGS', 'ASSISTANT_TEST_REPORT'])
+  const known = new Set<string>([
+    ...Object.keys(VARIABLES),
+    'ASSISTANT_SETTINGS',
+    'ASSISTANT_ENV_FILE',
+    'ASSISTANT_TEST_REPORT',
+  ])
   for (const name of Object.keys(environment)) {
     if (/^ASSISTANT_/.test(name) && !known.has(name)) warnings.push(`${name} is not a setting; it is ignored.`)
   }

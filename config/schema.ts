@@ -15,15 +15,13 @@ const accessList = z
   .prefault({})
 
 const ollamaHost = z.string().transform((text, context) => {
-  try {
-    return parseOllamaHost(text)
-  } catch {
-    context.addIssue({
-      code: 'custom',
-      message: 'expected an address such as "127.0.0.1:11434" or "http://gpu-box:11434"',
-    })
-    return z.NEVER
-  }
+  const host = parseOllamaHost(text)
+  if (host !== undefined) return host
+  context.addIssue({
+    code: 'custom',
+    message: 'expected an address such as "127.0.0.1:11434" or "http://gpu-box:11434"',
+  })
+  return z.NEVER
 })
 
 const secret = z.string().min(8, 'expected at least 8 characters').nullable().default(null)

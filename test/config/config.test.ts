@@ -1,8 +1,12 @@
-import { chmodSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { chmodSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { z } from 'zod'
 import { loadConfig } from '../../config/config.ts'
+import { settingsSchema } from '../../config/schema.ts'
+import { VARIABLES } from '../../config/variables.ts'
 import { SetupError } from '../../src/core/errors.ts'
 
 let root = ''
@@ -129,3 +133,32 @@ function thrown(action: () => unknown): SetupError {
   }
   throw new Error('nothing was thrown')
 }
+
+describe('what people deploy with', () => {
+  const folder = fileURLToPath(new URL('../../config/', import.meta.url))
+
+  it('the example has the defaults, each under its right name', () => {
+    const { settingsFile: _file, ...fromExample } = load({ ASSISTANT_SETTINGS: join(folder, 'settings.example.yaml') })
+    const { settingsFile: _other, ...defaults } = load()
+    expect(fromExample).toEqual(defaults)
+  })
+
+  it('the schema for editors is that of the settings (npm run vitest -- -u writes it anew)', async () => {
+    const schema = z.toJSONSchema(settingsSchema, { io: 'input', unrepresentable: 'any' })
+    await expect(`${JSON.stringify(schema, null, 2)}\n`).toMatchFileSnapshot(join(folder, 'settings.schema.json'))
+  })
+
+  it('the README lists every variable, and .env.example names no other', () => {
+    const readme = readFileSync(join(folder, '../README.md'), 'utf8')
+    const families = readme.replace(
+      /`(\w+)_ALLOWED_USERS`, `…_CHANNELS`, `…_(GROUPS|ROLES)`, `…_(WORKSPACES|GUILDS)`/g,
+      (_all, name, third, fourth) =>
+        ['USERS', 'CHANNELS', third, fourth].map((list) => `${name}_ALLOWED_${list}`).join(' '),
+    )
+    const missing = Object.keys(VARIABLES).filter((name) => !families.includes(name))
+    expect(missing).toEqual([])
+    const example = readFileSync(join(folder, '../.env.example'), 'utf8')
+    const named = [...example.matchAll(/^#?([A-Z][A-Z_]+)=/gm)].map((match) => match[1] ?? '')
+    expect(named.filter((name) => !Object.hasOwn(VARIABLES, name))).toEqual([])
+  })
+})

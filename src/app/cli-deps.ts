@@ -1,0 +1,102 @@
+/** The program, as the CLI sees it. Each method loads only what it needs. */
+import { existsSync } from 'node:fs'
+import { userInfo } from 'node:os'
+import type { CliClient, CliDeps } from '../../adapters/cli/deps.ts'
+import { type Config, loadConfig } from '../../config/config.ts'
+import { terminalSettings } from '../../config/terminal.ts'
+import { type Actor, API_SCOPES } from '../core/actor.ts'
+import { SetupError } from '../core/errors.ts'
+import { knownBox } from './box.ts'
+import { programVersion } from './program-log.ts'
+import { systemClock } from './system-clock.ts'
+
+/** Whoever can read the store can do everything to it: the CLI has every scope. */
+function localActor(): Actor {
+  const { username } = userInfo()
+  const person = { userId: username, name: username, groups: [], isBot: false, isGuest: false, apiScopes: API_SCOPES }
+  return { platform: 'cli', scope: '', channelId: '', isDirect: false, ...person }
+}
+
+export function createCliDeps(): CliDeps {
+  const { editor, timeZone } = terminalSettings()
+  return {
+    version: programVersion(),
+    clock: systemClock,
+    timeZone,
+    stdin: process.stdin,
+    stdout: process.stdout,
+    stderr: process.stderr,
+    editor,
+    directory: process.cwd(),
+    onSignal,
+    openClient: ({ create }) => openClient(loadConfig(), create),
+    async startRoles(roles) {
+      const { openParts } = await import('./parts.ts')
+      const { startRoles } = await import('./roles.ts')
+      const parts = await openParts(loadConfig(), { writeLog: (line) => process.stdout.write(line) })
+      return startRoles(parts, roles)
+    },
+    async doctor(options) {
+      const { doctor } = await import('./doctor.ts')
+      return doctor(loadConfig(), options)
+    },
+    async setup(platform, dialogue) {
+      const { setup } = await import('./setup.ts')
+      return setup(platform, loadConfig(), dialogue)
+    },
+    async init(dialogue) {
+      const { init } = await import('./setup.ts')
+      return init(loadConfig(), dialogue)
+    },
+    async explainPolicy(command) {
+      const { explainPolicy } = await import('./explain-policy.ts')
+      return explainPolicy(loadConfig(), command)
+    },
+    async backup(file) {
+      const { openParts } = await import('./parts.ts')
+      await using parts = await openParts(existingStore(loadConfig()), { writeLog: () => undefined })
+      await parts.store.backup(file)
+    },
+  }
+}
+
+function onSignal(listener: (signal: 'SIGINT' | 'SIGTERM' | 'SIGHUP') => void): Disposable {
+  const signals = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const
+  const handlers = signals.map((signal) => [signal, () => listener(signal)] as const)
+  for (const [signal, handler] of handlers) process.on(signal, handler)
+  return {
+    [Symbol.dispose]() {
+      for (const [signal, handler] of handlers) process.off(signal, handler)
+    },
+  }
+}
+
+function existingStore(config: Config): Config {
+  if (existsSync(config.databaseFile)) return config
+  throw new SetupError(
+    'no_store',
+    `There are no tasks in ${config.home} yet.`,
+    'Start with `npm start` or `assistant run`, or set ASSISTANT_HOME.',
+  )
+}
+
+async function openClient(config: Config, create: boolean): Promise<CliClient> {
+  const { openParts } = await import('./parts.ts')
+  const parts = await openParts(create ? config : existingStore(config), { writeLog: () => undefined })
+  const box = await knownBox(parts.store)
+  const isOpen = config.sandbox.kind === 'none' || box?.strength === 'none'
+  return {
+    inbox: parts.inbox,
+    actor: localActor(),
+    maxRounds: config.worker.repairRounds + 1,
+    sandboxWarning: isOpen
+      ? 'No sandbox: commands run with all that this program can reach (ASSISTANT_SANDBOX=none).'
+      : null,
+    workerElsewhere: async () => (await parts.store.liveWorkers(config.worker.lease)).length > 0,
+    async startWorker({ only }) {
+      const { startWorkerRole } = await import('./worker-role.ts')
+      return startWorkerRole(parts, { role: 'run', only })
+    },
+    [Symbol.asyncDispose]: () => parts[Symbol.asyncDispose](),
+  }
+}

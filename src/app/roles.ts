@@ -1,0 +1,124 @@
+/** Starting what `assistant start`, `worker`, `api` and `chat` run, and stopping it in order. */
+import type { Role, RunningRoles, StartPart, StartStatus } from '../../adapters/cli/deps.ts'
+import type { Config } from '../../config/config.ts'
+import { errorLine, SetupError } from '../core/errors.ts'
+import { SandboxError } from '../ports/sandbox.ts'
+import { startApiRole } from './api-role.ts'
+import { startChatRole } from './chat-role.ts'
+import { describeModel } from './model-status.ts'
+import type { Parts } from './parts.ts'
+import { programVersion } from './program-log.ts'
+import { notifySystemd } from './systemd.ts'
+import { openPlanner, startWorkerRole, type WorkerRole } from './worker-role.ts'
+
+interface Started {
+  parts: StartPart[]
+  ask: StartStatus['ask']
+  warnings: string[]
+  /** In the order of starting; stopped in reverse. */
+  running: AsyncDisposable[]
+  worker: WorkerRole | undefined
+}
+
+/** Starts the roles on parts that it takes over: they are closed when everything has stopped. */
+export async function startRoles(parts: Parts, roles: readonly Role[]): Promise<RunningRoles> {
+  const started: Started = {
+    parts: [],
+    ask: { api: null, slack: null, discord: null, model: false, worker: false },
+    warnings: [...parts.config.warnings],
+    running: [],
+    worker: undefined,
+  }
+  try {
+    if (roles.includes('worker')) await addWorker(parts, started)
+    else started.ask.worker = (await parts.store.liveWorkers(parts.config.worker.lease)).length > 0
+    if (roles.includes('api')) await addApi(parts, started)
+    if (roles.includes('chat')) await addChats(parts, started)
+    await parts.inbox.resumeInputs([...parts.chats.keys()])
+  } catch (error) {
+    await stopAll(parts, started)
+    throw error
+  }
+  notifySystemd('READY=1')
+  const { promise: stopped, resolve, reject } = Promise.withResolvers<void>()
+  let isStopping = false
+  return {
+    status: { version: programVersion(), home: parts.config.home, ...pick(started) },
+    stopped,
+    stop() {
+      if (isStopping) return
+      isStopping = true
+      notifySystemd('STOPPING=1')
+      stopAll(parts, started).then(resolve, reject)
+    },
+  }
+}
+
+function pick({ parts, ask, warnings }: Started): Pick<StartStatus, 'parts' | 'ask' | 'warnings'> {
+  return { parts, ask, warnings }
+}
+
+/** No new requests, then the running tasks, then what tells of them, then the store. */
+async function stopAll(parts: Parts, { running, worker }: Started): Promise<void> {
+  await worker?.stop()
+  for (const each of running.reverse()) await each[Symbol.asyncDispose]()
+  await parts[Symbol.asyncDispose]()
+}
+
+async function addWorker(parts: Parts, started: Started): Promise<void> {
+  const { config, logger } = parts
+  started.parts.push(await modelPart(parts, started))
+  try {
+    const role = await startWorkerRole(parts, { role: 'worker', only: null })
+    started.worker = role
+    started.running.push(role)
+    started.ask.worker = true
+    started.parts.push({ name: 'Worker', state: 'on', detail: `${config.worker.concurrency} tasks at once`, fix: null })
+    started.parts.push(sandboxPart(config, role, started.warnings))
+  } catch (error) {
+    if (!(error instanceof SandboxError || error instanceof SetupError)) throw error
+    logger.error({ code: error.code }, `no task can run: ${errorLine(error)}`)
+    const fix = error instanceof SetupError ? error.fix : 'Run `assistant doctor`: it says what to do.'
+    started.parts.push({ name: 'Worker', state: 'problem', detail: `off: ${errorLine(error)}`, fix })
+  }
+}
+
+function sandboxPart(config: Config, role: WorkerRole, warnings: string[]): StartPart {
+  const missing = role.report.layers.filter((layer) => !layer.on)
+  if (config.sandbox.kind === 'none') {
+    warnings.push(
+      'ASSISTANT_SANDBOX=none: commands that a model wrote run as this program, with all that it can reach.',
+    )
+    return { name: 'Sandbox', state: 'problem', detail: 'none', fix: 'Take ASSISTANT_SANDBOX=none away.' }
+  }
+  const first = missing[0]
+  if (first === undefined) return { name: 'Sandbox', state: 'on', detail: 'bubblewrap, every layer', fix: null }
+  const detail = `bubblewrap, without ${missing.map((layer) => layer.name).join(', ')}`
+  return { name: 'Sandbox', state: role.report.strength === 'full' ? 'on' : 'problem', detail, fix: first.fix }
+}
+
+async function modelPart(parts: Parts, started: Started): Promise<StartPart> {
+  const status = await openPlanner(parts).status()
+  started.ask.model = status.reachable && status.modelInstalled
+  return { name: 'Model', state: started.ask.model ? 'on' : 'off', detail: describeModel(status), fix: status.fix }
+}
+
+async function addApi(parts: Parts, started: Started): Promise<void> {
+  if (!parts.config.api.enabled) {
+    started.parts.push({ name: 'API', state: 'off', detail: '', fix: 'Take ASSISTANT_API=false away.' })
+    return
+  }
+  const api = await startApiRole(parts)
+  started.running.push(api)
+  started.ask.api = api.address
+  started.parts.push({ name: 'API', state: 'on', detail: api.address, fix: null })
+}
+
+async function addChats(parts: Parts, started: Started): Promise<void> {
+  const chats = await startChatRole(parts)
+  started.running.push(chats)
+  started.parts.push(...chats.parts)
+  started.warnings.push(...chats.warnings)
+  started.ask.slack = chats.ask.slack
+  started.ask.discord = chats.ask.discord
+}

@@ -1,0 +1,103 @@
+/** The worker: planner, sandbox and claim loop on the parts that every role has. */
+import { randomUUID } from 'node:crypto'
+import { hostname } from 'node:os'
+import { createPlanner } from '../planner/planner.ts'
+import type { Planner } from '../ports/planner.ts'
+import { type Sandbox, SandboxError, type SandboxReport } from '../ports/sandbox.ts'
+import { createBubblewrapSandbox } from '../sandbox/bubblewrap.ts'
+import { startMaintenance } from '../worker/maintenance.ts'
+import { createWorker, type Worker } from '../worker/worker.ts'
+import { measureBox, sandboxLimits } from './box.ts'
+import { describeMachine } from './machine.ts'
+import type { Parts } from './parts.ts'
+
+export interface WorkerRole extends AsyncDisposable {
+  report: SandboxReport
+  worker: Worker
+  /** Takes no more tasks and lets those it holds end; `now` interrupts them. May be called twice. */
+  stop(now?: boolean): Promise<void>
+}
+
+export interface WorkerRoleOptions {
+  role: string
+  /** Take this task and no other. */
+  only: number | null
+}
+
+export function openPlanner({ config, clock, logger }: Pick<Parts, 'config' | 'clock' | 'logger'>): Planner {
+  const { model } = config
+  const headers: Record<string, string> = model.apiKey === null ? {} : { Authorization: `Bearer ${model.apiKey}` }
+  return createPlanner({
+    host: model.host,
+    model: model.name,
+    headers,
+    clock,
+    logger,
+    coldStartTimeoutMs: model.coldStart,
+    idleTimeoutMs: model.idle,
+    describeMachine,
+  })
+}
+
+export function openSandbox({ config, clock, logger }: Pick<Parts, 'config' | 'clock' | 'logger'>): Sandbox {
+  const options = {
+    clock,
+    logger,
+    stateDirectory: config.stateFolder,
+    slots: config.worker.concurrency,
+    graceMs: config.sandbox.grace,
+  }
+  if (config.sandbox.kind === 'none') throw new SandboxError('x', 'x')
+  return createBubblewrapSandbox({ ...options })
+}
+
+/** Starts to claim. The sandbox is measured first: without one that can start, nothing is claimed and SandboxError says what to do. */
+export async function startWorkerRole(parts: Parts, { role, only }: WorkerRoleOptions): Promise<WorkerRole> {
+  const { config, store, workspace, clock, logger, review } = parts
+  const sandbox = openSandbox(parts)
+  await sandbox.sweep()
+  const box = await measureBox(config, sandbox, store)
+  const worker = createWorker({
+    id: randomUUID(),
+    role,
+    host: hostname(),
+    store,
+    workspace,
+    planner: openPlanner(parts),
+    sandbox,
+    review,
+    box: async () => box,
+    clock,
+    logger,
+    concurrency: config.worker.concurrency,
+    leaseMs: config.worker.lease,
+    stopGraceMs: config.worker.stopGrace,
+    stepTimeoutMs: config.worker.stepTimeout,
+    taskTimeoutMs: config.worker.taskTimeout,
+    repairRounds: config.worker.repairRounds,
+    approvalExpiryMs: config.approval.expiry,
+    limits: sandboxLimits(config),
+    printedBytes: config.limits.printed,
+    environment: config.sandbox.environment,
+    networkPossible: box.layers.includes('network'),
+    only,
+  })
+  const maintenance = startMaintenance({
+    store,
+    workspace,
+    clock,
+    logger,
+    retentionMs: config.retention.keep,
+    longestPauseMs: 30_000,
+  })
+  await worker.start()
+  return {
+    worker,
+    report: await sandbox.check(),
+    stop: (now) => worker.stop(now),
+    async [Symbol.asyncDispose]() {
+      await maintenance[Symbol.asyncDispose]()
+      await worker[Symbol.asyncDispose]()
+    },
+  }
+}

@@ -1,0 +1,121 @@
+/** The real program as a child process, in a home of its own, as a person would start it. */
+import { type ChildProcess, spawn } from 'node:child_process'
+import { mkdtempSync, rmSync } from 'node:fs'
+import { createServer } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+
+const main = fileURLToPath(new URL('../../src/main.ts', import.meta.url))
+
+export interface Ended {
+  code: number | null
+  stdout: string
+  stderr: string
+}
+
+export interface Home extends Disposable {
+  folder: string
+  environment: Record<string, string>
+}
+
+/** A fresh home; nothing of the clone's own settings or of this machine's environment reaches the program. */
+export function createHome(environment: Record<string, string> = {}): Home {
+  const folder = mkdtempSync(join(tmpdir(), 'assistant-e2e-'))
+  return {
+    folder,
+    environment: {
+      PATH: process.env.PATH ?? '/usr/bin:/bin',
+      HOME: folder,
+      LANG: 'C.UTF-8',
+      ASSISTANT_HOME: folder,
+      ASSISTANT_ENV_FILE: join(folder, '.env'),
+      ASSISTANT_SETTINGS: join(folder, 'settings.yaml'),
+      // Nobody listens there: a test that wants a model says so.
+      OLLAMA_HOST: 'http://127.0.0.1:9',
+      ASSISTANT_LOG_LEVEL: 'info',
+      ...environment,
+    },
+    [Symbol.dispose]: () => rmSync(folder, { recursive: true, force: true }),
+  }
+}
+
+export interface Running extends AsyncDisposable {
+  child: ChildProcess
+  /** Everything printed so far. */
+  output(): { stdout: string; stderr: string }
+  /** Settles when `text` has been printed on either stream; rejects with what was printed when the program ends first. */
+  printed(text: string | RegExp): Promise<string>
+  ended: Promise<Ended>
+}
+
+/** Starts `assistant <args>`. Disposing ends it with SIGTERM and waits. */
+export function start(home: Home, args: readonly string[]): Running {
+  const child = spawn(process.execPath, [main, ...args], { env: home.environment, stdio: ['pipe', 'pipe', 'pipe'] })
+  let stdout = ''
+  let stderr = ''
+  const listeners = new Set<() => void>()
+  const heard = () => {
+    for (const listener of listeners) listener()
+  }
+  child.stdout.setEncoding('utf8').on('data', (chunk: string) => {
+    stdout += chunk
+    heard()
+  })
+  child.stderr.setEncoding('utf8').on('data', (chunk: string) => {
+    stderr += chunk
+    heard()
+  })
+  const ended = new Promise<Ended>((resolve) => {
+    child.on('close', (code) => {
+      resolve({ code, stdout, stderr })
+      heard()
+    })
+  })
+  return {
+    child,
+    output: () => ({ stdout, stderr }),
+    printed(text) {
+      return new Promise((resolve, reject) => {
+        const look = () => {
+          const all = stdout + stderr
+          if (typeof text === 'string' ? all.includes(text) : text.test(all)) {
+            listeners.delete(look)
+            resolve(all)
+          } else if (child.exitCode !== null || child.signalCode !== null) {
+            listeners.delete(look)
+            reject(new Error(`the program ended without printing ${text}:\n${all}`))
+          }
+        }
+        listeners.add(look)
+        look()
+      })
+    },
+    ended,
+    async [Symbol.asyncDispose]() {
+      if (child.exitCode === null && child.signalCode === null) child.kill('SIGTERM')
+      await ended
+    },
+  }
+}
+
+/** Runs `assistant <args>` to its end. */
+export async function run(home: Home, args: readonly string[], input = ''): Promise<Ended> {
+  const running = start(home, args)
+  running.child.stdin?.end(input)
+  return running.ended
+}
+
+/** A port that was free a moment ago. */
+export function freePort(): Promise<number> {
+  return new Promise((resolve, reject) => {
+    const server = createServer()
+    server.on('error', reject)
+    server.listen(0, '127.0.0.1', () => {
+      const address = server.address()
+      server.close(() =>
+        typeof address === 'object' && address !== null ? resolve(address.port) : reject(new Error('no port')),
+      )
+    })
+  })
+}
