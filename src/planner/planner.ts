@@ -3,6 +3,7 @@ import type { PlanningPhase } from '../core/task.ts'
 import type { Clock } from '../ports/clock.ts'
 import type { Logger } from '../ports/logger.ts'
 import { type Planner, PlannerError, type PlannerStatus, type PlanReply, type PlanRequest } from '../ports/planner.ts'
+import { promptCharacters, windowFor } from './context-window.ts'
 import { type ChatEnd, createModelServer, type ModelServer } from './model-server.ts'
 import {
   askAgain,
@@ -30,14 +31,14 @@ export interface PlannerOptions {
   describeMachine(): MachineDescription
   /** One sentence of the operator's rules, for the model. */
   policyHint?: string
-  /** Context window asked of the server; it costs memory there. */
+  /** Context window that is usually asked of the server; it costs memory there. Larger requests get a larger one. */
   contextTokens?: number
 }
 
 const MAX_ATTEMPTS = 3
-const DEFAULT_CONTEXT_TOKENS = 16_384
-// Low, as for text with many short words and signs.
-const CHARACTERS_PER_TOKEN = 3
+const DEFAULT_CONTEXT_TOKENS = 8192
+// Thoughts count too. A reply that was cut for its length gets twice as much the next time.
+const REPLY_TOKENS = 4096
 const SUMMARY_TOKENS = 1024
 const MAX_SUMMARY_CHARACTERS = 1500
 const SUMMARY_TIMEOUT_MS = 90_000
@@ -50,6 +51,14 @@ export function createPlanner(options: PlannerOptions): Planner {
     summarize: (request, { signal }) => summarize(server, options, request, signal),
     status: () => readStatus(server, options),
   }
+}
+
+function usualWindow(options: PlannerOptions): number {
+  return options.contextTokens ?? DEFAULT_CONTEXT_TOKENS
+}
+
+function charactersOf(messages: readonly Said[]): number {
+  return messages.reduce((sum, message) => sum + message.content.length, 0)
 }
 
 interface Planning {
@@ -66,10 +75,11 @@ async function plan(planning: Planning): Promise<PlanReply> {
   const messages: Said[] = [
     { role: 'system', content: systemPrompt(options.describeMachine(), request, options.policyHint) },
   ]
-  messages.push(requestMessage(request, promptCharacters(options) - (messages[0]?.content.length ?? 0)))
+  messages.push(requestMessage(request, promptCharacters(usualWindow(options)) - charactersOf(messages)))
+  let replyTokens = REPLY_TOKENS
   signal.throwIfAborted()
   for (let attempt = 1; ; attempt += 1) {
-    const end = await ask(planning, model, messages, attempt)
+    const end = await ask(planning, { model, messages, attempt, replyTokens })
     const reply = readReply(end.text, end.finish)
     if (reply.kind === 'plan' || reply.kind === 'answer') return { ...reply, model }
     const why = reply.kind === 'declined' ? 'there is no JSON object in the reply' : reply.why
@@ -80,16 +90,8 @@ async function plan(planning: Planning): Promise<PlanReply> {
     if (attempt === MAX_ATTEMPTS)
       return { kind: reply.kind === 'declined' ? 'refused' : 'invalid', why: reply.why, model }
     messages.push(...askAgain(end.text, why))
+    if (end.finish === 'length') replyTokens *= 2
   }
-}
-
-/** What fits into the window beside the reply. A longer prompt loses its beginning on the server, silently: the rules first. */
-function promptCharacters(options: PlannerOptions): number {
-  return contextTokens(options) * 0.5 * CHARACTERS_PER_TOKEN
-}
-
-function contextTokens(options: PlannerOptions): number {
-  return options.contextTokens ?? DEFAULT_CONTEXT_TOKENS
 }
 
 /** A model that is not in memory takes minutes to answer; people are told. A server that does not say is taken as ready. */
@@ -98,14 +100,21 @@ async function isLoading({ server, options, signal }: Planning, model: string): 
   return loaded !== undefined && !loaded.some((name) => isSameModel(name, model))
 }
 
-async function ask(planning: Planning, model: string, messages: readonly Said[], attempt: number): Promise<ChatEnd> {
+interface Question {
+  model: string
+  messages: readonly Said[]
+  attempt: number
+  replyTokens: number
+}
+
+async function ask(planning: Planning, { model, messages, attempt, replyTokens }: Question): Promise<ChatEnd> {
   const { server, options, signal, onPhase } = planning
   const tellAsking = () => onPhase({ kind: 'asking_model', model, attempt, since: options.clock.now() })
   const cold = attempt === 1 && (await isLoading(planning, model))
   if (cold) onPhase({ kind: 'loading_model', model, since: options.clock.now() })
   else tellAsking()
-  const window = contextTokens(options)
-  const question = { model, messages, format: REPLY_FORMAT, contextTokens: window, replyTokens: Math.floor(window / 2) }
+  const contextTokens = windowFor(usualWindow(options), charactersOf(messages), replyTokens)
+  const question = { model, messages, format: REPLY_FORMAT, contextTokens, replyTokens }
   try {
     return await server.chat(question, { signal, onFirstByte: () => (cold ? tellAsking() : undefined) })
   } catch (error) {
@@ -136,13 +145,13 @@ async function summarize(
   request: PlanRequest,
   signal: AbortSignal,
 ): Promise<string | undefined> {
+  const messages = summaryMessages(request)
   const end = await withinMs(options.clock, SUMMARY_TIMEOUT_MS, signal, (soon) =>
     server.chat(
       {
         model: request.model ?? options.model,
-        messages: summaryMessages(request),
-        // The same window as for planning: another size makes the server load the model again.
-        contextTokens: contextTokens(options),
+        messages,
+        contextTokens: windowFor(usualWindow(options), charactersOf(messages), SUMMARY_TOKENS),
         replyTokens: SUMMARY_TOKENS,
       },
       { signal: soon, onFirstByte: () => undefined },

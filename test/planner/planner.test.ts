@@ -126,6 +126,13 @@ describe('a plan', () => {
     expect(text).not.toContain('the oldest')
   })
 
+  test('gets a window of the usual size, and a larger one for a long request only', async () => {
+    const { server, plan } = await setUp([GOOD, GOOD])
+    await plan()
+    await plan({ description: 'x'.repeat(16 * 1024) })
+    expect(server.chats.map((chat) => chat.options?.num_ctx)).toEqual([8192, 16_384])
+  })
+
   test('uses the model of the request where it names one', async () => {
     const { server, plan } = await setUp([GOOD])
     await expect(plan({ model: 'other' })).rejects.toMatchObject({ code: 'model_missing' })
@@ -162,6 +169,7 @@ describe('an unusable reply', () => {
     const { server, plan } = await setUp([{ content: GOOD, doneReason: 'length' }, GOOD])
     expect(await plan()).toMatchObject({ kind: 'plan' })
     expect(server.chats[1]?.messages.at(-1)?.content).toContain('too long')
+    expect(server.chats.map((chat) => chat.options?.num_predict)).toEqual([4096, 8192])
   })
 
   test('without end is hung up on at 256 KiB', async () => {
