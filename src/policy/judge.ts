@@ -62,11 +62,8 @@ function judgeCall(call: Call, options: JudgeOptions): Finding {
     const all = harm === undefined ? [...badges, 'privileged' as const] : badges
     return { part, badges: all, decision: 'deny', reason: sentence(refused), rule: null }
   }
-  const byDefault = network !== undefined && !options.networkAsked ? asksForNetwork(call.name) : null
-  return withRule(
-    { part, badges, decision: byDefault === null ? 'allow' : 'ask', reason: byDefault, rule: null },
-    options.rules.forCall(call),
-  )
+  const byDefault = network === undefined ? PLAIN : judgeNetwork(call.name, options)
+  return withRule({ part, badges, ...byDefault, rule: null }, options.rules.forCall(call))
 }
 
 function judgeFile(file: FileUse, options: JudgeOptions): Finding {
@@ -77,11 +74,8 @@ function judgeFile(file: FileUse, options: JudgeOptions): Finding {
   const harm = redirectRuin(file)
   if (harm !== undefined)
     return { part, badges: [...badges, 'privileged'], decision: 'deny', reason: sentence(harm), rule: null }
-  const byDefault = goesOut && !options.networkAsked ? asksForNetwork(clip(file.target.text)) : null
-  return withRule(
-    { part, badges, decision: byDefault === null ? 'allow' : 'ask', reason: byDefault, rule: null },
-    options.rules.forFile(file),
-  )
+  const byDefault = goesOut ? judgeNetwork(clip(file.target.text), options) : PLAIN
+  return withRule({ part, badges, ...byDefault, rule: null }, options.rules.forFile(file))
 }
 
 function isNowhere({ target }: FileUse): boolean {
@@ -96,8 +90,15 @@ function withRule(finding: Finding, rule: Rule | undefined): Finding {
   return { ...finding, decision: rule.decision, reason, rule: rule.name }
 }
 
-function asksForNetwork(what: string): string {
-  return `"${what}" needs the network, which the plan does not ask for.`
+const PLAIN = { decision: 'allow', reason: null } as const
+
+/** A program that goes out: decided for the plan as a whole, a question for a person, or a try that fails in the box. */
+function judgeNetwork(what: string, { context, networkAsked }: JudgeOptions): Pick<Finding, 'decision' | 'reason'> {
+  if (networkAsked) return PLAIN
+  if (context.networkPossible === false && context.sandbox !== 'none') {
+    return { decision: 'allow', reason: `"${what}" needs the network, and there is none here: it will fail.` }
+  }
+  return { decision: 'ask', reason: `"${what}" needs the network, which the plan does not ask for.` }
 }
 
 function unreadable(why: string, context: PolicyContext): Finding {

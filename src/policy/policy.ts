@@ -38,13 +38,20 @@ function review(plan: Plan, context: PolicyContext, rules: CheckedRules): PlanVe
   const steps: StepVerdict[] = plan.commands.map((command) =>
     stepVerdict(judge(readCommand(command), { rules, context, networkAsked })),
   )
-  const network = plan.network === null ? undefined : judgeNetwork(plan.network, rules)
+  const network = plan.network === null ? undefined : judgeNetwork(plan.network, context, rules)
   const decision = strictest([...steps.map((step) => step.decision), network?.decision ?? 'allow'])
   return { decision, reasons: network === undefined || network.reason === '' ? [] : [network.reason], steps }
 }
 
 /** Named hosts that rules allow need no person; any other host, or none named, does. */
-function judgeNetwork(request: NetworkRequest, rules: CheckedRules): { decision: Decision; reason: string } {
+function judgeNetwork(
+  request: NetworkRequest,
+  context: PolicyContext,
+  rules: CheckedRules,
+): { decision: Decision; reason: string } {
+  if (context.networkPossible === false && context.sandbox !== 'none') {
+    return { decision: 'deny', reason: 'Not allowed: it asks for the network, and there is none here.' }
+  }
   const named = request.hosts.map((host) => ({ host, decision: rules.forHost(host)?.decision ?? 'ask' }))
   const refused = named.filter(({ decision }) => decision === 'deny').map(({ host }) => host)
   if (refused.length > 0) return { decision: 'deny', reason: `Not allowed: the network to ${refused.join(', ')}.` }

@@ -10,9 +10,9 @@ function words(text: string): ReadonlySet<string> {
 
 /** They touch no files and tell nothing about the machine but what everybody may know. */
 const QUIET = words(`
-  : . [ [[ { alias arch bg bind break builtin cal caller cd command continue date declare dirs disown echo enable env eval
+  : [ [[ { alias arch bg bind break builtin cal caller cd command continue date declare dirs disown echo enable env eval
   exec exit export expr false fc fg getopts hash help history if jobs let local logout popd printf pushd pwd read readonly
-  return seq set shift shopt sleep source suspend test time times trap true type typeset ulimit umask unalias unset until
+  return seq set shift shopt sleep suspend test time times trap true type typeset ulimit umask unalias unset until
   wait yes basename dirname nproc tty which nohup nice setsid stdbuf timeout xargs parallel watch ncal factor numfmt tput
   clear reset sync bc dc mapfile readarray printenv unbuffer ionice chrt taskset flock`)
 

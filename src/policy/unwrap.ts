@@ -89,9 +89,21 @@ function* unwrapPlain(call: Call, wrapper: Wrapper): Iterable<Inner> {
   // `command -v x` and `command -V x` only look a name up.
   if (call.name === 'command' && /^-[vV]/.test(call.args[0]?.text ?? '')) return
   const words = call.args.slice(skipOptions(call.args, wrapper.shape) + (wrapper.own ?? 0))
-  const command = call.name === 'sudo' ? words.slice(countAssignments(words)) : words
+  const command = call.name === 'sudo' ? words.slice(countAssignments(words)) : replaced(call, words)
   if (command.length > 0)
     yield { kind: 'call', words: command, hasMoreArgs: wrapper.hasMoreArgs === true || call.hasMoreArgs }
+}
+
+/** Where xargs puts its input in place of a mark (`-I %`), a name that holds the mark is not what is written. */
+function replaced(call: Call, words: readonly Arg[]): readonly Arg[] {
+  const [first, ...rest] = words
+  if (call.name !== 'xargs' || first === undefined) return words
+  const at = call.args.findIndex((arg) => /^(?:-[a-zA-Z0-9]*[Ii]|--replace)/.test(arg.text))
+  if (at === -1) return words
+  const attached = (call.args[at]?.text ?? '').replace(/^(?:-[a-zA-Z0-9]*?[Ii]|--replace=?)/, '')
+  const mark =
+    attached !== '' ? attached : /I$/.test(call.args[at]?.text ?? '') ? (call.args[at + 1]?.text ?? '') : '{}'
+  return mark !== '' && first.text.includes(mark) ? [{ ...first, isStatic: false }, ...rest] : words
 }
 
 function countAssignments(words: readonly Arg[]): number {

@@ -4,6 +4,8 @@ import type { PlanVerdict } from '../core/verdict.ts'
 export interface PolicyContext {
   /** 'full': every layer of the sandbox that is a promise; 'weak': some are missing; 'none': commands run on the host. */
   sandbox: 'full' | 'weak' | 'none'
+  /** False: the sandbox has no network to give, so asking a person for it is no use. True when left out. */
+  networkPossible?: boolean
 }
 
 /** Reads commands and decides. Pure and synchronous; the same input gives the same verdict. */

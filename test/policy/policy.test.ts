@@ -31,6 +31,14 @@ describe('a review', () => {
     expect(verdict).toMatchObject({ decision: 'ask', reasons: ['It asks for the network: any host.'] })
   })
 
+  test('where there is no network to give, refuses a plan that asks for it, and lets a command that needs it try', () => {
+    const context = { sandbox: 'full', networkPossible: false } as const
+    expect(policy.review(plan(['curl x.org'], { reason: '', hosts: [] }), context)).toMatchObject({ decision: 'deny' })
+    const tried = policy.review(plan(['curl x.org']), context)
+    expect(tried).toMatchObject({ decision: 'allow', steps: [{ reasons: [expect.stringContaining('it will fail')] }] })
+    expect(policy.explain('curl x.org', { ...context, sandbox: 'none' }).decision).toBe('ask')
+  })
+
   test('refuses what it refuses, network or not', () => {
     const verdict = policy.review(plan(['rm -rf /'], { reason: '', hosts: ['a.org'] }), { sandbox: 'full' })
     expect(verdict.decision).toBe('deny')
