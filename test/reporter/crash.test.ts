@@ -104,7 +104,7 @@ async function live(steps: number): Promise<{ died: boolean; thread: string[]; u
   await pass(2)
   await claim(store, child)
   await applied(store, child, { kind: 'answered', answer: 'second answer' })
-  await pass(70)
+  await pass(5)
   await reporter[Symbol.asyncDispose]()
   return {
     died,

@@ -1,12 +1,21 @@
 import { vi } from 'vitest'
 import type { PlannedRound, TaskEvent } from '../../src/core/events.ts'
 import type { NewTask, Store } from '../../src/ports/store.ts'
+import type { Workspace } from '../../src/ports/workspace.ts'
 import { createReporter, type Reporter } from '../../src/reporter/create-reporter.ts'
 import type { ReporterConfig } from '../../src/reporter/reporter-config.ts'
 import { type ConsoleAdapter, consoleAdapter } from '../fakes/console-adapter.ts'
 import type { ManualClock } from '../fakes/manual-clock.ts'
 import { type MemoryWorkspace, memoryWorkspace } from '../fakes/memory-workspace.ts'
-import { applied, claim, openBench, plannedRound, quietLogger, submit } from '../store/store-helpers.ts'
+import {
+  applied,
+  claim,
+  openBench,
+  plannedRound,
+  quietLogger,
+  type StoreBench,
+  submit,
+} from '../store/store-helpers.ts'
 
 export interface ReporterBench extends AsyncDisposable {
   store: Store
@@ -44,7 +53,10 @@ export function doneEvent(answer = 'all well', files = 0): TaskEvent {
   return { kind: 'finished', answer, outputs: { files, bytes: files * 10 }, redactions: 0 }
 }
 
-export async function openReporter(config: Partial<ReporterConfig> = {}): Promise<ReporterBench> {
+export async function openReporter(
+  config: Partial<ReporterConfig> = {},
+  disk: (bench: StoreBench) => Workspace | undefined = () => undefined,
+): Promise<ReporterBench> {
   const bench = await openBench({ synchronous: 'normal' })
   const { store, clock } = bench
   const chat = consoleAdapter()
@@ -52,7 +64,7 @@ export async function openReporter(config: Partial<ReporterConfig> = {}): Promis
   const log: string[] = []
   const start = async (): Promise<Reporter> => {
     const reporter = createReporter({
-      ...{ store, workspace, clock, adapters: [chat], logger: quietLogger(log) },
+      ...{ store, workspace: disk(bench) ?? workspace, clock, adapters: [chat], logger: quietLogger(log) },
       config: { ...REPORTER_CONFIG, ...config },
       random: () => 0,
     })
