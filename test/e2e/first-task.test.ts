@@ -1,0 +1,87 @@
+/** The README's first screen, by the real program. */
+import { describe, expect, it } from 'vitest'
+import { createHome, freePort, run, start } from './program.ts'
+
+describe('a person with a fresh clone', () => {
+  it('starts the program, is told what is on, and asks from another terminal and over HTTP', async () => {
+    const port = await freePort()
+    using home = createHome({ ASSISTANT_API_PORT: String(port) })
+    await using program = start(home, ['start'])
+    const screen = await program.printed("assistant run '!echo hello > hello.txt; ls -l'")
+    expect(screen).toContain('Worker')
+    expect(screen).toMatch(/Model .*not reachable/)
+    expect(screen).toContain('npx assistant setup slack')
+    expect(screen).toContain(`http://127.0.0.1:${port}`)
+
+    const asked = await run(home, ['run', '!echo hello > hello.txt; ls -l'])
+    expect(asked.code).toBe(0)
+    expect(asked.stdout).toContain('hello.txt')
+    expect(asked.stdout).toContain('Get it: assistant get 1 hello.txt')
+
+    const posted = await fetch(`http://127.0.0.1:${port}/tasks`, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json' },
+      body: JSON.stringify({ description: '!seq 1 5' }),
+    })
+    expect(posted.status).toBe(201)
+    expect(await posted.json()).toMatchObject({ id: 2, description: '!seq 1 5', parent_id: null })
+    await expect
+      .poll(async () => (await (await fetch(`http://127.0.0.1:${port}/tasks/2`)).json()).status, { timeout: 30_000 })
+      .toBe('done')
+    const log = await (await fetch(`http://127.0.0.1:${port}/tasks/2/logs?lines=200`)).text()
+    expect(log).toMatch(/^1\n2\n3\n4\n5$/m)
+
+    program.child.kill('SIGTERM')
+    const ended = await program.ended
+    expect(ended.code).toBe(0)
+    const lines = ended.stdout
+      .trim()
+      .split('\n')
+      .map((line) => JSON.parse(line))
+    expect(lines.filter((line) => line.taskId === 1 && line.msg.startsWith('[TASK 1] '))).not.toEqual([])
+  })
+
+  it('gets a task done with no program running elsewhere', async () => {
+    using home = createHome()
+    const asked = await run(home, ['run', '!echo alone'])
+    expect(asked).toMatchObject({ code: 0 })
+    expect(asked.stdout).toContain('alone')
+  })
+
+  it('is told in one line what is wrong, with exit code 2', async () => {
+    using home = createHome()
+    for (const args of [['show', '1'], ['list'], ['cancel', 'x'], ['nonsense']]) {
+      const { code, stderr, stdout } = await run(home, args)
+      expect({ args, code, stdout }).toEqual({ args, code: 2, stdout: '' })
+      expect(stderr.trim().split('\n').length).toBeLessThanOrEqual(2)
+      expect(stderr).not.toContain('    at ')
+    }
+    await run(home, ['run', '!true'])
+    expect(await run(home, ['show', '99'])).toMatchObject({ code: 2, stderr: 'There is no task #99.\n' })
+    expect(await run(home, ['cancel', '1'])).toMatchObject({ code: 2, stderr: 'Task #1 has already ended: done.\n' })
+  })
+
+  it('is told every wrong setting at once', async () => {
+    using home = createHome({ ASSISTANT_API_PORT: 'x', ASSISTANT_SANDBOX: 'docker' })
+    const { code, stderr } = await run(home, ['list'])
+    expect(code).toBe(2)
+    expect(stderr).toContain('ASSISTANT_API_PORT')
+    expect(stderr).toContain('ASSISTANT_SANDBOX')
+  })
+
+  it('ends with the exit code of the task', async () => {
+    using home = createHome()
+    expect((await run(home, ['run', '!exit 3'])).code).toBe(1)
+  })
+
+  it('cancels with Ctrl-C', async () => {
+    using home = createHome()
+    await using running = start(home, ['run', '!echo started; sleep 1000'])
+    await running.printed(/^started$/m)
+    running.child.kill('SIGINT')
+    const { code, stdout } = await running.ended
+    expect(code).toBe(130)
+    expect(stdout).toContain('ancelled')
+    expect((await run(home, ['list', '--json'])).stdout).toContain('"cancelled"')
+  })
+})
