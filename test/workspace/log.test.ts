@@ -1,9 +1,27 @@
+import { execFileSync } from 'node:child_process'
+import { mkdtempSync, rmdirSync } from 'node:fs'
 import { mkdir, readFile, rm, stat } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { WorkspaceError } from '../../src/ports/workspace.ts'
-import { LIMITS, SECRET, testWorkspace, textOf, writeLog } from './setup.ts'
+import { bytesOf, LIMITS, SECRET, testWorkspace, textOf, writeLog } from './setup.ts'
+
+/** Only root outside a closed container can make a disk that is small. */
+function mayMount(): boolean {
+  const folder = mkdtempSync(join(tmpdir(), 'assistant-mount-'))
+  try {
+    execFileSync('mount', ['-t', 'tmpfs', 'tmpfs', folder], { stdio: 'ignore' })
+    execFileSync('umount', [folder])
+    return true
+  } catch {
+    // Not allowed here: the test is skipped and says so.
+    return false
+  } finally {
+    rmdirSync(folder)
+  }
+}
 
 const texts = (lines: readonly { text: string }[]): string[] => lines.map(({ text }) => text)
 
@@ -229,6 +247,24 @@ describe('trouble', () => {
     await expect(ended).rejects.toMatchObject({ code: 'workspace_lost' })
     await expect(log.write(Buffer.from('after'))).rejects.toMatchObject({ code: 'workspace_lost' })
     await expect(log.note('after')).rejects.toMatchObject({ code: 'workspace_lost' })
+  })
+
+  test.runIf(mayMount())('a full disk is disk_full, told to the writer and not thrown at the process', async () => {
+    await using t = await testWorkspace()
+    execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=1m', 'tmpfs', t.root])
+    try {
+      const log = await t.workspace.openLog(1)
+      const print = async (): Promise<void> => {
+        for (let turn = 0; turn < 100; turn++) await log.write(Buffer.alloc(64 * 1024, 'x'))
+        await log.stepEnded(1, 0, { kind: 'exited', code: 0 }, 1)
+      }
+      await expect(print()).rejects.toMatchObject({ name: 'WorkspaceError', code: 'disk_full' })
+      await log[Symbol.asyncDispose]()
+      const input = t.workspace.addInput(1, 'a', bytesOf(Buffer.alloc(512 * 1024)), { sizeBytes: null, mimeType: null })
+      await expect(input).rejects.toMatchObject({ code: 'disk_full' })
+    } finally {
+      execFileSync('umount', [t.root])
+    }
   })
 
   test('a tasks folder that is a file is workspace_lost', async () => {
