@@ -12,8 +12,8 @@ import { bytesOf, LIMITS, SECRET, testWorkspace, textOf, writeLog } from './setu
 function mayMount(): boolean {
   const folder = mkdtempSync(join(tmpdir(), 'assistant-mount-'))
   try {
-    execFileSync('mount', ['-t', 'tmpfs', 'tmpfs', folder], { stdio: 'ignore' })
-    execFileSync('umount', [folder])
+    execFileSync('/bin/mount', ['-t', 'tmpfs', 'tmpfs', folder], { stdio: 'ignore' })
+    execFileSync('/bin/umount', [folder])
     return true
   } catch {
     // Not allowed here: the test is skipped and says so.
@@ -251,7 +251,7 @@ describe('trouble', () => {
 
   test.runIf(mayMount())('a full disk is disk_full, told to the writer and not thrown at the process', async () => {
     await using t = await testWorkspace()
-    execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=1m', 'tmpfs', t.root])
+    execFileSync('/bin/mount', ['-t', 'tmpfs', '-o', 'size=1m', 'tmpfs', t.root])
     try {
       const log = await t.workspace.openLog(1)
       const print = async (): Promise<void> => {
@@ -263,7 +263,7 @@ describe('trouble', () => {
       const input = t.workspace.addInput(1, 'a', bytesOf(Buffer.alloc(512 * 1024)), { sizeBytes: null, mimeType: null })
       await expect(input).rejects.toMatchObject({ code: 'disk_full' })
     } finally {
-      execFileSync('umount', [t.root])
+      execFileSync('/bin/umount', [t.root])
     }
   })
 
