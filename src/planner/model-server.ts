@@ -91,10 +91,14 @@ export function createModelServer(options: ModelServerOptions): ModelServer {
         }
       })
     },
-    installed: (signal) =>
-      guarded(signal, '', async () => (await client(signal).list()).models.map((model) => model.name)),
-    loaded: (signal) => guarded(signal, '', async () => (await client(signal).ps()).models.map((model) => model.name)),
+    installed: (signal) => guarded(signal, '', async () => namesOf(await client(signal).list())),
+    loaded: (signal) => guarded(signal, '', async () => namesOf(await client(signal).ps())),
   }
+}
+
+/** Old servers send null where the list is empty, whatever the client's types say. */
+function namesOf({ models }: { models: readonly { name: string }[] | null }): string[] {
+  return (models ?? []).map((model) => model.name)
 }
 
 async function collect(stream: AsyncIterable<ChatResponse>): Promise<ChatEnd> {
@@ -200,7 +204,8 @@ function oneLine(text: string): string {
     .slice(0, 300)
 }
 
-function withoutCredentials(host: string): string {
+/** The address as people may see it. */
+export function withoutCredentials(host: string): string {
   const url = new URL(host)
   url.username = ''
   url.password = ''

@@ -4,7 +4,7 @@ import type { Clock } from '../ports/clock.ts'
 import type { Logger } from '../ports/logger.ts'
 import { type Planner, PlannerError, type PlannerStatus, type PlanReply, type PlanRequest } from '../ports/planner.ts'
 import { promptCharacters, windowFor } from './context-window.ts'
-import { type ChatEnd, createModelServer, type ModelServer } from './model-server.ts'
+import { type ChatEnd, createModelServer, type ModelServer, withoutCredentials } from './model-server.ts'
 import {
   askAgain,
   type MachineDescription,
@@ -167,7 +167,7 @@ async function readStatus(server: ModelServer, options: PlannerOptions): Promise
   const { host, model, clock } = options
   const never = new AbortController().signal
   const installed = await withinMs(clock, STATUS_TIMEOUT_MS, never, (soon) => server.installed(soon))
-  const shown = shownHost(host)
+  const shown = withoutCredentials(host)
   if (installed === undefined) {
     const fix = `No model server answers at ${shown}: start it with \`ollama serve\`, or set OLLAMA_HOST.`
     return { reachable: false, host: shown, model, installed: [], modelInstalled: false, fix }
@@ -209,11 +209,4 @@ function isSameModel(a: string, b: string): boolean {
 function withTag(name: string): string {
   const lower = name.toLowerCase()
   return lower.slice(lower.lastIndexOf('/') + 1).includes(':') ? lower : `${lower}:latest`
-}
-
-function shownHost(host: string): string {
-  const url = new URL(host)
-  url.username = ''
-  url.password = ''
-  return url.href.replace(/\/+$/, '')
 }
