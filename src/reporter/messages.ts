@@ -109,8 +109,7 @@ export function createMessages(options: MessagesOptions): Messages {
       if (pausedMs > 0) return { kind: 'wait', ms: pausedMs }
       const ms = budget.take({ urgency, editedAt: memory.editedAt.get(role) ?? null, cards: telling.cards })
       if (ms > 0) return { kind: 'wait', ms }
-      const { maxEditAgeMs } = adapter.limits
-      if (maxEditAgeMs !== null && postedAt !== null && clock.now() - postedAt > maxEditAgeMs) return { kind: 'gone' }
+      if (role === 'card' && isTooOld(adapter, postedAt, clock.now())) return { kind: 'gone' }
       const outcome = await sendEdit(options, telling, { ...message, view })
       memory.editedAt.set(role, clock.now())
       if (outcome.kind !== 'edited') return outcome
@@ -147,6 +146,11 @@ async function sendEdit(
     if (!isRefusal(logger, telling, { role, error })) throw error
     return { kind: 'edited' }
   }
+}
+
+/** What is edited again and again must be young; a message that is edited once, when it is decided, may have any age. */
+function isTooOld({ limits }: ChatAdapter, postedAt: number | null, now: number): boolean {
+  return limits.maxEditAgeMs !== null && postedAt !== null && now - postedAt > limits.maxEditAgeMs
 }
 
 function pause({ adapter, budget, memory }: Telling, error: AdapterError, clock: Clock): EditOutcome {

@@ -15,6 +15,7 @@ import { openScene, type Scene, type TellOptions, type Wait } from './scene.ts'
 import { tellApprovals, tellReminder } from './tell-approval.ts'
 import { tellCard } from './tell-card.ts'
 import { tellFiles } from './tell-files.ts'
+import { withDeadline } from './with-deadline.ts'
 
 export interface Told {
   next: Next
@@ -43,7 +44,7 @@ export function createTell(options: TellOptions): (taskId: number) => Promise<To
       await tellResult(options, scene),
       await tellFiles(options, scene),
     ]
-    if (!isOldNews) await mark(scene)
+    if (!isOldNews) await mark(options, scene)
     return toldAs(scene, await settle(options, scene, waits))
   }
 }
@@ -76,16 +77,18 @@ async function tellResult({ messages, screen }: TellOptions, scene: Scene): Prom
   return null
 }
 
-async function mark(scene: Scene): Promise<void> {
+async function mark({ clock }: TellOptions, scene: Scene): Promise<void> {
   const { task, memory, adapter, delivery } = scene
   const status = statusView(task)
   if (memory.marked?.icon === status.icon) return
   // After a restart the mark before is not known; of a task that has ended it was most likely this one.
   const before = memory.marked ?? (isFinal(task.status) && task.rounds.length > 0 ? RUNNING : null)
   memory.marked = status
-  await adapter.mark(delivery.place, status, before)
+  // It never throws, but it may take its time; nobody waits for a reaction.
+  await withDeadline(adapter.mark(delivery.place, status, before), MARK_MS, clock).catch(() => undefined)
 }
 
+const MARK_MS = 10_000
 const RUNNING = { status: 'running', icon: '⏳', word: 'Running' } as const
 
 const REFUSED_RESULT = 'The platform refused the message with the result.'

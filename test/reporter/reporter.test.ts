@@ -257,6 +257,24 @@ describe('edits', () => {
     expect(bench.texts()[1]).toContain('[Cancel]')
   })
 
+  it('edits an old approval in place once it is decided, for that is one edit', async () => {
+    await using bench = await openReporter()
+    bench.chat.limits = { ...bench.chat.limits, maxEditAgeMs: 3_000_000 }
+    const id = await bench.submit()
+    await bench.store.claim({ id: 'w1', leaseMs: 30_000 })
+    await bench.apply(id, { kind: 'planned', expiresAt: bench.clock.now() + 1e9, ...ROUND })
+    await bench.reporter.idle()
+    bench.clock.advance(20_000_000)
+    await bench.apply(id, { kind: 'approved', by: ANA, hash: ROUND.hash })
+    await bench.pass(2000)
+    expect(bench.chat.messages.map((message) => message.key)).toEqual([
+      'task-1:card',
+      'task-1:approval',
+      'task-1:card.2',
+    ])
+    expect(bench.texts()[1]).toContain('Approved by Ana')
+  })
+
   it('survives a wall clock that jumps', async () => {
     await using bench = await openReporter()
     const { clock, workspace } = bench
