@@ -16,8 +16,8 @@ export interface Box {
   readonly output: OutputPipe
   /** A line: TERM to everything inside. Its end: KILL. */
   readonly terminator: Writable
-  /** How many processes are inside when no step has left anything running. */
-  readonly idleProcesses: number
+  /** Whether no step has left anything running, when the supervisor sees this many processes. */
+  isIdle(processes: number): boolean
   /** Settles when the outermost process is gone; others may live for a moment longer. */
   readonly exited: Promise<void>
   readonly limits: LimitWatch

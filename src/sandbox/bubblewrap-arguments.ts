@@ -103,7 +103,7 @@ function setEnvironment(options: BoxOptions): string[] {
     npm_config_cache: '/tmp/.npm',
     [VARIABLE.state]: STATE_FOLDER,
     [VARIABLE.runner]: RUNNER,
-    [VARIABLE.supervisor]: supervisorProgram(options.rlimits),
+    [VARIABLE.supervisor]: supervisorProgram(options.rlimits, 'namespace'),
   }
   return Object.entries(environment).flatMap(([name, value]) => ['--setenv', name, value])
 }

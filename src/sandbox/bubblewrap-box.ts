@@ -1,11 +1,11 @@
 import { chownSync, existsSync, writeFileSync } from 'node:fs'
-import { Duplex, type Writable } from 'node:stream'
-import { execa } from 'execa'
+import type { Writable } from 'node:stream'
 import { SandboxError, type SandboxTask } from '../ports/sandbox.ts'
 import type { Box } from './box.ts'
 import { bubblewrapArguments } from './bubblewrap-arguments.ts'
 import { ControlChannel } from './control-channel.ts'
 import type { DiskMeter } from './disk-meter.ts'
+import { collectComplaint, isReady, type Launched, launch } from './launch.ts'
 import { LimitWatch } from './limit-watch.ts'
 import { OutputPipe } from './output-pipe.ts'
 import { childrenOf, isDead, killNow, until } from './process-tree.ts'
@@ -27,7 +27,6 @@ export interface BoxStart {
 
 /** bwrap's first process inside, the supervisor, the terminator. */
 const IDLE_PROCESSES = 3
-const MAX_COMPLAINT_BYTES = 4096
 /** The launcher binds the task's folder to one of these in a mount namespace of its own: the task's uid may not enter the folders above it. */
 const MOUNT_POINTS = ['/mnt', '/media', '/srv', '/opt', '/tmp'] as const
 
@@ -37,29 +36,22 @@ export async function startBubblewrap(start: BoxStart): Promise<Box> {
   writeArguments(start, point)
   if (start.owner !== null) chownSync(start.place.pipe, start.owner.uid, start.owner.gid)
   const output = new OutputPipe(start.place.pipe)
-  const complaint = collect(output)
-  const { process: child, exited } = spawnLauncher(start, point)
+  const complaint = collectComplaint(output)
   const { task, meter, group } = start
   const limits = new LimitWatch({ limits: task.limits, folder: task.directory, group, meter })
-  const box = new BubblewrapBox({ child, exited, output, limits, group })
-  const report = await box.control.next()
-  await output.drain()
-  if (report?.kind !== 'ready') {
-    box.kill()
-    await box.gone()
-    await box.release()
-    throw new SandboxError(
-      'sandbox_start',
-      `the sandbox did not start: ${complaint.text() || 'it ended without a word'}`,
-    )
+  const box = new BubblewrapBox({ launched: launchBubblewrap(start, point), output, limits, group })
+  if (await isReady(box.control, output)) {
+    box.remember()
+    return box
   }
-  box.remember()
-  return box
+  box.kill()
+  await box.gone()
+  await box.release()
+  throw new SandboxError('sandbox_start', `the sandbox did not start: ${complaint.text() || 'it ended without a word'}`)
 }
 
 interface BoxParts {
-  child: LauncherProcess
-  exited: Promise<void>
+  launched: Launched
   output: OutputPipe
   limits: LimitWatch
   group: TaskGroup | undefined
@@ -69,26 +61,29 @@ class BubblewrapBox implements Box {
   readonly control: ControlChannel
   readonly output: OutputPipe
   readonly terminator: Writable
-  readonly idleProcesses = IDLE_PROCESSES
   readonly exited: Promise<void>
   readonly limits: LimitWatch
   readonly #pid: number
   readonly #group: TaskGroup | undefined
   #firstInside: number | undefined
 
-  constructor({ child, exited, output, limits, group }: BoxParts) {
-    this.control = new ControlChannel(child.control)
+  constructor({ launched, output, limits, group }: BoxParts) {
+    this.control = new ControlChannel(launched.control)
     this.limits = limits
     this.#group = group
-    this.terminator = child.terminator
+    this.terminator = launched.terminator
     this.output = output
-    this.exited = exited
-    this.#pid = child.pid
+    this.exited = launched.exited
+    this.#pid = launched.pid
   }
 
   /** Called once it is ready, while bwrap surely has its one child. */
   remember(): void {
     this.#firstInside = childrenOf(this.#pid)[0]
+  }
+
+  isIdle(processes: number): boolean {
+    return processes <= IDLE_PROCESSES
   }
 
   kill(): void {
@@ -113,53 +108,14 @@ class BubblewrapBox implements Box {
   }
 }
 
-interface LauncherProcess {
-  pid: number
-  control: Duplex
-  terminator: Writable
-}
-
-/**
- * Spawned by this thread, the main one: --die-with-parent follows the thread, not the process.
- * Nothing of execa's own buffering, time limits or stream waiting is used: a grandchild that holds a pipe must not hold us.
- */
-function spawnLauncher(start: BoxStart, point: string | null): { process: LauncherProcess; exited: Promise<void> } {
+function launchBubblewrap(start: BoxStart, point: string | null): Launched {
   const uid = start.owner === null ? '-' : String(start.owner.uid)
-  const { place, folder, task } = start
-  const parameters = [
-    place.pipe,
-    place.arguments,
-    folder.kit,
-    task.directory,
-    uid,
-    point ?? '-',
-    programPath('bwrap'),
-    SUPERVISOR_PATH,
-  ]
-  const shell = ['/bin/sh', '-c', BUBBLEWRAP_LAUNCHER, 'sh', ...parameters, ...(start.group?.entrances ?? [])]
-  const [file = '', ...rest] = point === null ? shell : [programPath('unshare'), '--mount', ...shell]
-  const subprocess = execa(file, rest, {
-    cwd: '/',
-    env: {},
-    extendEnv: false,
-    stdio: ['pipe', 'ignore', 'ignore', 'pipe'],
-    buffer: false,
-    reject: false,
-    cleanup: false,
-    stripFinalNewline: false,
-  })
-  const child = subprocess.nodeChildProcess
-  const exited = new Promise<void>((resolve) => {
-    child.once('exit', () => resolve())
-    child.once('error', () => resolve())
-  })
-  const control = child.stdio[3]
-  if (!(control instanceof Duplex) || child.stdin === null || child.pid === undefined) {
-    throw new SandboxError('sandbox_start', `cannot start ${file}`)
-  }
-  // The other side may be gone at any time; that is told by its exit.
-  child.stdin.on('error', () => undefined)
-  return { process: { pid: child.pid, control, terminator: child.stdin }, exited }
+  const { place, folder, task, group } = start
+  const paths = [place.pipe, place.arguments, folder.kit, task.directory, uid, point ?? '-', programPath('bwrap')]
+  const entrances = group?.entrances ?? []
+  const parameters = ['-c', BUBBLEWRAP_LAUNCHER, 'sh', ...paths, SUPERVISOR_PATH, ...entrances]
+  if (point === null) return launch({ file: '/bin/sh', parameters })
+  return launch({ file: programPath('unshare'), parameters: ['--mount', '/bin/sh', ...parameters] })
 }
 
 function writeArguments(start: BoxStart, point: string | null): void {
@@ -167,17 +123,8 @@ function writeArguments(start: BoxStart, point: string | null): void {
     source: point ?? start.task.directory,
     scratchBytes: start.task.limits.scratchBytes,
     environment: start.task.environment,
-    rlimits: rlimitLines(start.task.limits, start.group !== undefined),
+    rlimits: rlimitLines(start.task.limits, start.group === undefined ? 'namespace' : 'group'),
     hasFilter: start.hasFilter,
   })
   writeFileSync(start.place.arguments, `${words.join('\0')}\0`, { mode: 0o600 })
-}
-
-/** What is printed before there is a supervisor comes from the launcher or bwrap. */
-function collect(output: OutputPipe): { text(): string } {
-  let text = ''
-  output.flowTo((chunk) => {
-    if (text.length < MAX_COMPLAINT_BYTES) text += chunk.toString()
-  })
-  return { text: () => text.trim().slice(0, MAX_COMPLAINT_BYTES) }
 }

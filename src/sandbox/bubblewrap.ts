@@ -3,6 +3,7 @@ import type { Clock } from '../ports/clock.ts'
 import type { Logger } from '../ports/logger.ts'
 import type { Sandbox, SandboxReport, SandboxSession, SandboxTask } from '../ports/sandbox.ts'
 import { startBubblewrap } from './bubblewrap-box.ts'
+import { checkBubblewrap } from './check.ts'
 import { DiskMeter } from './disk-meter.ts'
 import { ProgramFolder } from './program-folder.ts'
 import { seccompFilter } from './seccomp.ts'
@@ -43,7 +44,7 @@ class BubblewrapSandbox implements Sandbox {
   }
 
   check(): Promise<SandboxReport> {
-    this.#report ??= Promise.resolve({ kind: 'bubblewrap', strength: 'weak', layers: [] })
+    this.#report ??= checkBubblewrap(this, this.#options.stateDirectory, this.#groups.powers)
     return this.#report
   }
 

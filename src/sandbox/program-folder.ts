@@ -59,6 +59,15 @@ export class ProgramFolder {
     return this.#leftovers().flatMap((path) => linesOf(join(path, PLACES)))
   }
 
+  /** Folders in which unsandboxed tasks of programs that are gone kept their state. */
+  leftoverStates(): string[] {
+    return this.#leftovers().flatMap((path) =>
+      namesIn(path)
+        .filter((name) => name.startsWith('state-'))
+        .map((name) => join(path, name)),
+    )
+  }
+
   /** Folders of programs that are gone. */
   removeLeftovers(): void {
     for (const path of this.#leftovers()) rmSync(path, { recursive: true, force: true })

@@ -9,8 +9,8 @@ const SLACK_PROCESSES = 32
  * Limits per process, as commands of the supervisor: it sets them for itself before the first step and has no capability to
  * raise them again. Set inside and not before bwrap, because there the number of processes counts the whole user's.
  */
-export function rlimitLines(limits: SandboxLimits, hasMemoryGroup: boolean): string[] {
-  const processes = limits.processes + (hasMemoryGroup ? SLACK_PROCESSES : OWN_PROCESSES)
+export function rlimitLines(limits: SandboxLimits, counted: 'group' | 'namespace' | 'user'): string[] {
+  const processes = limits.processes + (counted === 'group' ? SLACK_PROCESSES : OWN_PROCESSES)
   return [
     'ulimit -c 0',
     `ulimit -f ${Math.ceil(limits.fileBytes / 512)}`,
@@ -19,10 +19,15 @@ export function rlimitLines(limits: SandboxLimits, hasMemoryGroup: boolean): str
     `ulimit -Ht ${limits.cpuSeconds + 5}`,
     `ulimit -St ${limits.cpuSeconds}`,
     // Address space is a poor measure of memory: programs reserve far more than they use. It stands in where nothing better is.
-    ...(hasMemoryGroup ? [] : [`ulimit -v ${Math.ceil(limits.memoryBytes / 1024)}`]),
+    ...(counted === 'group' ? [] : [`ulimit -v ${Math.ceil(limits.memoryBytes / 1024)}`]),
     'ulimit -l 64',
     'ulimit -r 0',
-    // dash calls it -p, bash -u; each refuses the other's.
-    `(ulimit -p ${processes}) 2>/dev/null && ulimit -p ${processes} || ulimit -u ${processes}`,
+    // Without a namespace it would count everything that the user runs on the machine.
+    ...(counted === 'user' ? [] : [processLimit(processes)]),
   ]
+}
+
+/** dash calls it -p, bash -u; each refuses the other's. */
+function processLimit(processes: number): string {
+  return `(ulimit -p ${processes}) 2>/dev/null && ulimit -p ${processes} || ulimit -u ${processes}`
 }

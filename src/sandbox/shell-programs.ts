@@ -37,13 +37,18 @@ if [ "$point" != - ]; then mount --no-mtab --bind "$folder" "$point" || exit 97;
 exec setpriv --reuid="$uid" --regid="$uid" --clear-groups --no-new-privs --inh-caps=-all --bounding-set=-all "$@"
 `
 
+/** What signals everyone must never run outside, where everyone is everyone on the machine. */
+const MUST_BE_INSIDE = `[ "$PPID" = 1 ] && [ "$$" -lt 10 ] || exit 97`
+
 /**
  * Ends with the socket. It answers "step <text>" with "ended <status> <marker> <processes>" and "count" with "count <processes>".
  * The terminator is its child, with a socket of its own: a line means TERM to everything inside, its end means KILL, so
  * nothing outlives the program. Signals go out from inside the process namespace: no race with reused process ids.
  */
-export function supervisorProgram(limits: readonly string[]): string {
+export function supervisorProgram(limits: readonly string[], reach: 'namespace' | 'process group'): string {
+  const everyone = reach === 'namespace' ? '-1' : '0'
   return `
+${reach === 'namespace' ? MUST_BE_INSIDE : ''}
 ${limits.join('\n')}
 exec 4<&0 </dev/null
 trap : TERM HUP INT
@@ -51,8 +56,8 @@ runner=$${VARIABLE.runner}
 unset ${VARIABLE.supervisor} ${VARIABLE.runner}
 {
   trap : TERM
-  while read -r word; do kill -s TERM -- -1; kill -s CONT -- -1; done
-  kill -s KILL -- -1
+  while read -r word; do kill -s TERM -- ${everyone}; kill -s CONT -- ${everyone}; done
+  kill -s KILL -- ${everyone}
 } <&4 3>&- 4>&- 5>&- 6>&- 7>&- 8>&- 9>&- >/dev/null 2>&1 &
 exec 4>&- 5>&- 6>&- 7>&- 8>&- 9>&-
 echo ready >&3

@@ -13,7 +13,7 @@ export interface TaskSessionOptions {
   graceMs: number
   limits: SandboxLimits
   /** Called once, when every process is gone and the box is released. */
-  onGone(): void
+  onGone(): void | Promise<void>
 }
 
 /** How often the processes left over are counted while they have their grace. */
@@ -50,7 +50,7 @@ export class TaskSession implements SandboxSession {
 
   async [Symbol.asyncDispose](): Promise<void> {
     this.#over ??= { kind: 'cancelled' }
-    this.#ending ??= this.#end(this.#processes > this.#options.box.idleProcesses)
+    this.#ending ??= this.#end(!this.#options.box.isIdle(this.#processes))
     await this.#ending
     this.#releasing ??= this.#release()
     await this.#releasing
@@ -58,7 +58,7 @@ export class TaskSession implements SandboxSession {
 
   async #release(): Promise<void> {
     await this.#options.box.release()
-    this.#options.onGone()
+    await this.#options.onGone()
   }
 
   async #runCommand(command: string, options: StepOptions): Promise<StepEnd> {
@@ -143,7 +143,7 @@ export class TaskSession implements SandboxSession {
       while (!over) {
         box.control.send('count')
         const report = await box.control.next()
-        if (report === undefined || report.kind === 'ready' || report.processes <= box.idleProcesses) return
+        if (report === undefined || report.kind === 'ready' || box.isIdle(report.processes)) return
         await new Promise((resolve) => setTimeout(resolve, COUNT_EVERY_MS))
       }
     })()

@@ -1,0 +1,70 @@
+import { Duplex, type Writable } from 'node:stream'
+import { execa } from 'execa'
+import { SandboxError } from '../ports/sandbox.ts'
+import type { ControlChannel } from './control-channel.ts'
+import type { OutputPipe } from './output-pipe.ts'
+
+/** The outermost process of a task and the sockets to those inside. */
+export interface Launched {
+  pid: number
+  control: Duplex
+  terminator: Writable
+  /** Settles when this process is gone. */
+  exited: Promise<void>
+}
+
+export interface LaunchOptions {
+  file: string
+  parameters: readonly string[]
+  environment?: Readonly<Record<string, string>>
+  /** In a session and process group of its own. */
+  isLeader?: boolean
+}
+
+const MAX_COMPLAINT_BYTES = 4096
+
+/**
+ * Spawned by this thread, the main one: --die-with-parent follows the thread, not the process.
+ * Nothing of execa's own buffering, time limits or stream waiting is used: a grandchild that holds a pipe must not hold us.
+ */
+export function launch({ file, parameters, environment = {}, isLeader = false }: LaunchOptions): Launched {
+  const subprocess = execa(file, parameters, {
+    cwd: '/',
+    env: environment,
+    extendEnv: false,
+    stdio: ['pipe', 'ignore', 'ignore', 'pipe'],
+    buffer: false,
+    reject: false,
+    cleanup: false,
+    stripFinalNewline: false,
+    detached: isLeader,
+  })
+  const child = subprocess.nodeChildProcess
+  const exited = new Promise<void>((resolve) => {
+    child.once('exit', () => resolve())
+    child.once('error', () => resolve())
+  })
+  const control = child.stdio[3]
+  if (!(control instanceof Duplex) || child.stdin === null || child.pid === undefined) {
+    throw new SandboxError('sandbox_start', `cannot start ${file}`)
+  }
+  // The other side may be gone at any time; that is told by its exit.
+  child.stdin.on('error', () => undefined)
+  return { pid: child.pid, control, terminator: child.stdin, exited }
+}
+
+/** Keeps the beginning of what is printed before there is a supervisor: it comes from the launcher or bwrap. */
+export function collectComplaint(output: OutputPipe): { text(): string } {
+  let text = ''
+  output.flowTo((chunk) => {
+    if (text.length < MAX_COMPLAINT_BYTES) text += chunk.toString()
+  })
+  return { text: () => text.trim().slice(0, MAX_COMPLAINT_BYTES) }
+}
+
+/** The supervisor's first words. False: it never came up. */
+export async function isReady(control: ControlChannel, output: OutputPipe): Promise<boolean> {
+  const report = await control.next()
+  await output.drain()
+  return report?.kind === 'ready'
+}

@@ -1,0 +1,128 @@
+import { readdirSync, readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import type { Writable } from 'node:stream'
+import { SandboxError, type SandboxTask } from '../ports/sandbox.ts'
+import type { Box } from './box.ts'
+import { QUIET_ENVIRONMENT, SEARCH_PATH } from './bubblewrap-arguments.ts'
+import { ControlChannel } from './control-channel.ts'
+import type { DiskMeter } from './disk-meter.ts'
+import { collectComplaint, isReady, type Launched, launch } from './launch.ts'
+import { LimitWatch } from './limit-watch.ts'
+import { OutputPipe } from './output-pipe.ts'
+import { isDead, killNow, until } from './process-tree.ts'
+import type { PipePlace } from './program-folder.ts'
+import { rlimitLines } from './rlimits.ts'
+import { RUNNER, supervisorProgram, VARIABLE } from './shell-programs.ts'
+
+export interface PlainStart {
+  task: SandboxTask
+  place: PipePlace
+  /** A new folder for what steps hand on. Its path is in the environment of every process of the task, and marks them. */
+  state: string
+  meter: DiskMeter
+}
+
+const LAUNCHER = `exec >"$1" 2>&1 || exit 97; cd "$2" || exit 97; exec /bin/sh -c 'eval "$${VARIABLE.supervisor}"'`
+/** The supervisor and the terminator. */
+const IDLE_PROCESSES = 2
+
+/** A process group instead of a sandbox. Throws SandboxError when not even that starts. */
+export async function startPlain(start: PlainStart): Promise<Box> {
+  const output = new OutputPipe(start.place.pipe)
+  const complaint = collectComplaint(output)
+  const launched = launch({
+    file: '/bin/sh',
+    parameters: ['-c', LAUNCHER, 'sh', start.place.pipe, start.task.directory],
+    environment: environmentOf(start),
+    isLeader: true,
+  })
+  const box = new PlainBox(start, launched, output)
+  if (await isReady(box.control, output)) return box
+  box.kill()
+  await box.gone()
+  await box.release()
+  throw new SandboxError('sandbox_start', `the commands' shell did not start: ${complaint.text()}`)
+}
+
+class PlainBox implements Box {
+  readonly control: ControlChannel
+  readonly output: OutputPipe
+  readonly terminator: Writable
+  readonly exited: Promise<void>
+  readonly limits: LimitWatch
+  readonly #pid: number
+  readonly #state: string
+
+  constructor({ task, state, meter }: PlainStart, launched: Launched, output: OutputPipe) {
+    this.control = new ControlChannel(launched.control)
+    this.terminator = launched.terminator
+    this.output = output
+    this.exited = launched.exited
+    this.limits = new LimitWatch({ limits: task.limits, folder: task.directory, group: undefined, meter })
+    this.#pid = launched.pid
+    this.#state = state
+  }
+
+  isIdle(): boolean {
+    return marked(this.#state).length <= IDLE_PROCESSES
+  }
+
+  kill(): void {
+    // The group of the leader that we have not waited for: its number cannot be anyone else's.
+    if (!isDead(this.#pid)) killNow(-this.#pid)
+    endMarked(this.#state)
+  }
+
+  async gone(): Promise<void> {
+    await this.exited
+    // A process may have been on its way to becoming two.
+    await until(() => endMarked(this.#state) === 0)
+  }
+
+  async release(): Promise<void> {
+    this.terminator.destroy()
+    this.control.close()
+    this.output[Symbol.dispose]()
+  }
+}
+
+/** Ends every process that carries the mark, also those that left the process group; answers how many there were. */
+export function endMarked(state: string): number {
+  const pids = marked(state)
+  for (const pid of pids) killNow(pid)
+  return pids.length
+}
+
+/** A process that wiped its environment and left its group is not found: that is what a sandbox is for. */
+function marked(state: string): number[] {
+  const mark = `${VARIABLE.state}=${state}`
+  return readdirSync('/proc')
+    .filter((name) => /^\d+$/.test(name))
+    .map(Number)
+    .filter((pid) => environmentText(pid).includes(mark) && !isDead(pid))
+}
+
+function environmentText(pid: number): string {
+  try {
+    return readFileSync(`/proc/${pid}/environ`, 'latin1')
+  } catch {
+    // Gone, or another user's.
+    return ''
+  }
+}
+
+function environmentOf({ task, state }: PlainStart): Record<string, string> {
+  return {
+    ...task.environment,
+    ...QUIET_ENVIRONMENT,
+    PATH: SEARCH_PATH,
+    HOME: task.directory,
+    SHELL: '/bin/bash',
+    LANG: 'C.UTF-8',
+    TZ: Intl.DateTimeFormat().resolvedOptions().timeZone || 'UTC',
+    TMPDIR: '/tmp',
+    [VARIABLE.state]: join(state, 'shell-state'),
+    [VARIABLE.runner]: RUNNER,
+    [VARIABLE.supervisor]: supervisorProgram(rlimitLines(task.limits, 'user'), 'process group'),
+  }
+}
