@@ -44,6 +44,8 @@ const KNOWN: Readonly<Record<string, { code: AdapterErrorCode; sentence: string 
     code: 'unauthorized',
     sentence: 'This is the wrong kind of Slack token: see `assistant setup slack`.',
   },
+  expired_trigger_id: { code: 'invalid', sentence: 'Slack waited too long for the form: press the button again.' },
+  exchanged_trigger_id: { code: 'invalid', sentence: 'Slack waited too long for the form: press the button again.' },
   ratelimited: { code: 'rate_limited', sentence: 'Slack asks to wait.' },
   rate_limited: { code: 'rate_limited', sentence: 'Slack asks to wait.' },
   message_limit_exceeded: { code: 'rate_limited', sentence: 'Slack asks to wait.' },

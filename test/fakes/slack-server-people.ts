@@ -46,7 +46,7 @@ export interface SlackPeople {
   }
   clickHome(user: string, actionId: string): Delivery
   /** Presses a button in something that was answered privately. */
-  clickEphemeral(press: { user: string; channel: string; actionId: string; value?: string }): {
+  clickEphemeral(press: { user: string; channel: string; actionId: string; option?: string }): {
     delivery: Delivery
     responseUrl: string
   }
@@ -204,15 +204,15 @@ export function createSlackUser(world: SlackWorld, deliver: Deliver, baseUrl: st
         }),
       )
     },
-    clickEphemeral({ user, channel, actionId, value }) {
+    clickEphemeral({ user, channel, actionId, option }) {
       const url = responseUrl(channel, user)
-      const element = { type: 'button', action_id: actionId, ...(value === undefined ? {} : { value }) }
+      const element = { type: option === undefined ? 'button' : 'static_select', action_id: actionId }
       const payload = interaction(user, {
         type: 'block_actions',
         container: { type: 'message', message_ts: world.nextTs(), channel_id: channel, is_ephemeral: true },
         channel: { id: channel, name: world.channels.get(channel)?.name ?? 'directmessage' },
         response_url: url,
-        actions: [actionPayload(world, { actionId, element, blockId: 'b' }, undefined)],
+        actions: [actionPayload(world, { actionId, element, blockId: 'b' }, option)],
       })
       return { delivery: deliver('interactive', payload), responseUrl: url }
     },
