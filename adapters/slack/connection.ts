@@ -201,7 +201,7 @@ export function createHttpConnection({
     async start(app) {
       const refused = ({ error }: { error: unknown }) =>
         logger.warn({}, `a request to Slack's address was refused: ${errorLine(error)}`)
-      receiver = new HTTPReceiver({
+      const starting = new HTTPReceiver({
         signingSecret,
         port,
         endpoints: ['/slack/events'],
@@ -219,13 +219,14 @@ export function createHttpConnection({
         logger.warn({}, 'a request from Slack came twice with the same signature; the second one is ignored')
         if ('ack' in args && typeof args.ack === 'function') await args.ack()
       })
-      receiver.init(app)
-      const server = await receiver.start({ port, host }).catch((error: unknown) => {
+      starting.init(app)
+      const server = await starting.start({ port, host }).catch((error: unknown) => {
         const fix = `Free port ${port}, or set another one for Slack.`
         throw new SetupError('slack_port', `The port for Slack cannot be opened: ${errorLine(error)}`, fix, {
           cause: error,
         })
       })
+      receiver = starting
       problem = ''
       const address = server.address()
       if (address !== null && typeof address === 'object') onListening?.(address.port)

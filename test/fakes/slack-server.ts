@@ -256,6 +256,7 @@ export async function startSlackServer(options: { now?: () => number } = {}): Pr
       next: (method, ...list) => void faults.set(method, [...(faults.get(method) ?? []), ...list]),
       down: () => {
         mode.down = true
+        sockets.clear()
         for (const ws of wss.clients) ws.terminate()
         http.closeAllConnections()
       },
@@ -277,6 +278,7 @@ export async function startSlackServer(options: { now?: () => number } = {}): Pr
       for (const ws of sockets) ws.send(JSON.stringify({ type: 'disconnect', reason, debug_info: {} }))
     },
     breakSockets: () => {
+      sockets.clear()
       for (const ws of wss.clients) ws.terminate()
     },
     sendRaw: (text) => {
