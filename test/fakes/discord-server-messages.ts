@@ -194,12 +194,18 @@ export function editMessage(state: State, channelId: string, messageId: string, 
 
 export function applyEdit(state: State, message: FakeMessage, body: Json): Json {
   const flags = message.flags | Number(body.flags ?? 0)
-  const becomesV2 = (flags & FLAG_COMPONENTS_V2) !== 0
-  checkMessage(
-    becomesV2 && body.components === undefined ? { ...body, components: message.components } : body,
-    message.attachments.map((attachment) => attachment.filename),
-    flags,
-  )
+  const isV2 = (flags & FLAG_COMPONENTS_V2) !== 0
+  // What the message has already counts too: content or embeds stay in the way of components until they are taken off.
+  const whole = isV2
+    ? {
+        ...body,
+        content: body.content ?? message.content,
+        embeds: body.embeds ?? message.embeds,
+        components: body.components ?? message.components,
+      }
+    : body
+  const names = message.attachments.map((attachment) => attachment.filename)
+  checkMessage(whole, names, flags)
   message.frames.push(message.components)
   message.flags = flags
   if (body.content !== undefined) message.content = text(body.content)

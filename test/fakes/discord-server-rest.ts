@@ -13,6 +13,7 @@ import {
   apiFault,
   channelBody,
   channelOf,
+  isThread,
   type Json,
   messageBody,
   messageOf,
@@ -137,6 +138,16 @@ const ROUTES: readonly Route[] = [
       status: 201,
       body: createThread(state, channel, null, json(body), files),
     }),
+  },
+  {
+    method: 'GET',
+    path: '/guilds/:id/threads/active',
+    handle: ({ state }, [guild = '']) => {
+      const threads = [...state.channels.values()].filter(
+        (channel) => channel.guild_id === guild && isThread(channel) && channel.thread_metadata?.archived === false,
+      )
+      return ok({ threads: threads.map(channelBody), members: [] })
+    },
   },
   {
     method: 'PUT',
