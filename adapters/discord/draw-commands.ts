@@ -16,7 +16,7 @@ const MAX_BLOCKS = 8
 export function drawCommands(commands: readonly Command[], room: number): string {
   if (commands.length === 0) return ''
   const isLong = commands.length > MAX_BLOCKS
-  const perCommand = isLong ? ': \n'.length + SHORT_NOTE.length : '\n```sh\n\n```\n'.length + LONG_NOTE.length
+  const perCommand = isLong ? ': \n'.length + SHORT_NOTE.length : '\n```sh\n \n```\n\n'.length + LONG_NOTE.length
   const overhead = (heads: readonly string[]) =>
     heads.reduce((sum, text) => sum + text.length + perCommand, '```sh\n\n```'.length)
   const full = commands.map((command, at) => head(command, at, !isLong))
@@ -41,24 +41,20 @@ function cut(text: string, share: number, alreadyHidden: number): Cut {
 function head({ badges, reasons }: Command, at: number, isFull: boolean): string {
   const words = [badges.join(', '), ...(isFull ? reasons : [])].filter((part) => part !== '').join(' · ')
   const escaped = isFull ? escapeWithin(words, 200) : words
-  return escaped === '' ? `${at + 1}` : `${at + 1} · ${escaped}`
+  const number = isFull ? `**${at + 1}**` : `${at + 1}`
+  return escaped === '' ? number : `${number} · ${escaped}`
 }
 
 function blocks(cuts: readonly Cut[], heads: readonly string[]): string {
   return cuts
-    .map(
-      ({ text, hidden }, at) =>
-        `${heads[at]}\n\`\`\`sh\n${text || ' '}\n\`\`\`${hidden === 0 ? '' : `${note(hidden)}\n`}`,
-    )
-    .join('')
-    .trimEnd()
+    .map(({ text, hidden }, at) => {
+      const note = hidden === 0 ? '' : `\n… ${hidden} more characters are not shown`
+      return `${heads[at]}\n\`\`\`sh\n${text || ' '}\n\`\`\`${note}`
+    })
+    .join('\n')
 }
 
 function oneBlock(cuts: readonly Cut[], heads: readonly string[]): string {
   const lines = cuts.map(({ text, hidden }, at) => `${heads[at]}: ${text}${hidden === 0 ? '' : ` … (+${hidden})`}`)
   return `\`\`\`sh\n${lines.join('\n')}\n\`\`\``
-}
-
-function note(hidden: number): string {
-  return `… ${hidden} more characters are not shown`
 }

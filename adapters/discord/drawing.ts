@@ -105,18 +105,19 @@ function stepLine({ number, mark, command, badges, note }: StepView): string {
 
 function drawApproval(view: ApprovalView): Drawing {
   const mentions = view.decided === null ? pingable(view.mentions) : []
-  const head = [`✋ **${escapeWithin(view.headline, 240)}**`, mentions.map(mention).join(' ')]
-    .filter(Boolean)
-    .join('\n')
-  const before = [head, ...plain(view.why, 520)]
-  const after = [
-    ...smallLines([...view.terms, `plan ${view.hash}`], 600),
-    ...(view.decided === null ? [] : [`**${escapeWithin(view.decided, 240)}**`]),
-  ]
+  const before = [approvalHead(view, mentions), ...plain(view.why, 520)]
+  const after = smallLines([...view.terms, `plan ${view.hash}`], 600)
   const left = DISCORD_LIMITS.displayText - total([...before, ...after])
   const texts = [...before, drawCommands(view.commands, left), ...after]
   const accent = view.decided === null ? AMBER : GREY
   return { texts: texts.filter((text) => text !== ''), mentions, accent, controls: view.controls }
+}
+
+/** What was decided takes the place of the question. */
+function approvalHead(view: ApprovalView, mentions: readonly string[]): string {
+  if (view.decided !== null) return `**${escapeWithin(view.decided, 240)}**\n-# Task #${view.taskId}`
+  const headline = `✋ **${escapeWithin(view.headline, 240)}**`
+  return mentions.length === 0 ? headline : `${headline}\n${mentions.map(mention).join(' ')}`
 }
 
 function drawResult(view: ResultView): Drawing {

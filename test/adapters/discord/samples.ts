@@ -49,6 +49,12 @@ export function sampleCard(overrides: Partial<CardView> = {}): CardView {
   }
 }
 
+const ENDED_STEPS: CardView['steps'] = sampleCard().steps.map((step) => ({
+  ...step,
+  mark: '✔',
+  note: step.number === 3 ? '2:03' : step.note,
+}))
+
 export function sampleApproval(overrides: Partial<ApprovalView> = {}): ApprovalView {
   return {
     kind: 'approval',
@@ -137,6 +143,7 @@ export const SAMPLES: Readonly<Record<string, MessageView>> = {
   'card-awaiting-approval': sampleCard({
     status: { status: 'awaiting_approval', icon: '✋', word: 'Needs approval' },
     headline: 'Needs approval · 3 commands',
+    steps: sampleCard().steps.map((step) => ({ ...step, mark: '·', note: '' })),
     tail: null,
     controls: [
       button('approve', 'Approve', 'primary'),
@@ -153,6 +160,7 @@ export const SAMPLES: Readonly<Record<string, MessageView>> = {
   'card-done': sampleCard({
     status: { status: 'done', icon: '✅', word: 'Done' },
     headline: 'Done in 2:04 · 3 commands',
+    steps: ENDED_STEPS,
     tail: null,
     notes: [],
     controls: [],
