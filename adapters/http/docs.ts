@@ -43,6 +43,10 @@ export async function registerDocs(app: FastifyInstance, version: string): Promi
   await app.register(swaggerUi, {
     routePrefix: '/docs',
     staticCSP: PAGE_POLICY,
+    theme: {
+      title: 'Assistant: HTTP API',
+      css: [{ filename: 'page.css', content: '.swagger-ui .topbar { display: none }' }],
+    },
     uiConfig: { docExpansion: 'list', tryItOutEnabled: true, persistAuthorization: false },
   })
 }
