@@ -61,13 +61,13 @@ function addTaskCommands(program: Command, deps: CliDeps, finish: Finish): void 
     .option('-n, --limit <count>', 'how many', '20')
     .option('--before <task>', 'those before that one: the next page')
     .option(...JSON_OPTION)
-    .action(finish(async (options) => (await import('./commands/tasks.ts')).list(deps, options)))
+    .action(finish(async (options) => (await import('./commands/list.ts')).list(deps, options)))
   program
     .command('show')
     .description('a task with its plan, its last output and its end')
     .argument('<task>')
     .option(...JSON_OPTION)
-    .action(finish(async (task: string, options) => (await import('./commands/tasks.ts')).show(deps, task, options)))
+    .action(finish(async (task: string, options) => (await import('./commands/show.ts')).show(deps, task, options)))
   program
     .command('logs')
     .description('what the commands of a task printed')

@@ -1,13 +1,12 @@
 import { formatAge } from '../../../src/core/format.ts'
 import { TASK_STATUSES, type TaskStatus, type TaskSummary } from '../../../src/core/task.ts'
-import { outputJson, summaryJson, taskJson } from '../../../src/core/task-json.ts'
+import { summaryJson } from '../../../src/core/task-json.ts'
 import { oneLine } from '../../../src/core/text.ts'
 import { iconOf } from '../../../src/core/views/status-view.ts'
 import type { CliDeps } from '../deps.ts'
 import { EXIT, type ExitCode, refusalError, usageError } from '../exit.ts'
-import { getTask, parseCount, parseTaskId, type Session, withClient } from '../session.ts'
+import { parseCount, parseTaskId, withClient } from '../session.ts'
 import { renderTable } from '../table.ts'
-import { showLines } from '../task-lines.ts'
 
 export interface ListOptions {
   status?: string
@@ -60,27 +59,4 @@ function listLines(tasks: readonly TaskSummary[], now: number, width: number): s
     oneLine(task.description, 200),
   ])
   return renderTable(columns, rows, width)
-}
-
-export function show(deps: CliDeps, word: string, options: { json?: boolean }): Promise<ExitCode> {
-  return withClient(deps, { create: false }, async (session) => {
-    const { client, printer } = session
-    const task = await getTask(session, parseTaskId(word))
-    const outcome = await client.inbox.outputs(client.actor, task.id)
-    const files = outcome.kind === 'outputs' ? outcome.files : []
-    if (options.json === true) {
-      printer.json({ ...taskJson(task), files: files.map(outputJson) })
-      return EXIT.done
-    }
-    const { maxRounds, sandboxWarning } = client
-    const context = { now: deps.clock.now(), tail: await lastLines(session, task.id), files, maxRounds, sandboxWarning }
-    for (const line of showLines(task, context, printer.style)) printer.line(line)
-    return EXIT.done
-  })
-}
-
-async function lastLines({ client }: Session, taskId: number) {
-  const outcome = await client.inbox.tail(client.actor, taskId, 15)
-  if (outcome.kind !== 'tail') return null
-  return { lines: outcome.tail.lines.map((line) => line.text), lastWriteAt: outcome.tail.lastWriteAt }
 }

@@ -1,0 +1,28 @@
+import { outputJson, taskJson } from '../../../src/core/task-json.ts'
+import type { CliDeps } from '../deps.ts'
+import { EXIT, type ExitCode } from '../exit.ts'
+import { getTask, parseTaskId, type Session, withClient } from '../session.ts'
+import { showLines } from '../task-lines.ts'
+
+export function show(deps: CliDeps, word: string, options: { json?: boolean }): Promise<ExitCode> {
+  return withClient(deps, { create: false }, async (session) => {
+    const { client, printer } = session
+    const task = await getTask(session, parseTaskId(word))
+    const outcome = await client.inbox.outputs(client.actor, task.id)
+    const files = outcome.kind === 'outputs' ? outcome.files : []
+    if (options.json === true) {
+      printer.json({ ...taskJson(task), files: files.map(outputJson) })
+      return EXIT.done
+    }
+    const { maxRounds, sandboxWarning } = client
+    const context = { now: deps.clock.now(), tail: await lastLines(session, task.id), files, maxRounds, sandboxWarning }
+    for (const line of showLines(task, context, printer.style)) printer.line(line)
+    return EXIT.done
+  })
+}
+
+async function lastLines({ client }: Session, taskId: number) {
+  const outcome = await client.inbox.tail(client.actor, taskId, 15)
+  if (outcome.kind !== 'tail') return null
+  return { lines: outcome.tail.lines.map((line) => line.text), lastWriteAt: outcome.tail.lastWriteAt }
+}
