@@ -1,6 +1,7 @@
 /** One claimed task to its next resting status. */
 import { AppError, errorLine } from '../core/errors.ts'
 import type { FailureReason } from '../core/outcome.ts'
+import { currentRound, type Task } from '../core/task.ts'
 import { SandboxError } from '../ports/sandbox.ts'
 import { StoreError } from '../ports/store.ts'
 import type { WorkerOptions } from './options.ts'
@@ -52,7 +53,7 @@ async function settleStopped(options: WorkerOptions, run: TaskRun): Promise<void
     return
   }
   const reason: FailureReason = cause === 'stopping' ? 'interrupted' : 'timed_out'
-  const step = run.task.rounds.at(-1)?.steps.find((each) => each.state === 'running')?.index ?? null
+  const step = stoppedStep(run.task)
   await run.apply({ kind: 'failed', reason, detail: '', step, ...totals })
 }
 
@@ -82,4 +83,12 @@ function failureOf(error: unknown): { reason: FailureReason; detail: string } {
 function codeOf(error: unknown): string | undefined {
   if (error instanceof AppError) return error.code
   return error instanceof Error && 'code' in error ? String(error.code) : undefined
+}
+
+/** The step that was running when the task was stopped. */
+function stoppedStep(task: Task): number | null {
+  const steps = currentRound(task)?.steps ?? []
+  return (
+    steps.find(({ state, end }) => state === 'running' || (end !== null && end.kind === 'cancelled'))?.index ?? null
+  )
 }

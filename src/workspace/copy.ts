@@ -24,6 +24,8 @@ async function copyOpened(parent: Folder, name: string, target: Buffer): Promise
   if (opened === undefined) return false
   await using handle = opened.handle
   await copyFile(`/proc/self/fd/${handle.fd}`, target, constants.COPYFILE_EXCL | constants.COPYFILE_FICLONE)
+  // As root, libuv keeps the source's owner: that would be the parent task's user.
+  await lchown(target, process.geteuid?.() ?? -1, process.getegid?.() ?? -1)
   await chmod(target, (Number(opened.stats.mode) & KEPT_MODE) | 0o600)
   return true
 }

@@ -1,4 +1,4 @@
-import { mkdir, stat, statfs } from 'node:fs/promises'
+import { mkdir, readdir, stat, statfs } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Redactor } from '../core/redact.ts'
 import type { Clock } from '../ports/clock.ts'
@@ -105,6 +105,7 @@ function taskFolders({ root, logger, limits }: WorkspaceOptions, walkLimits: () 
       if (leftOut > 0)
         logger.warn({ taskId, copyFrom, leftOut }, `[TASK ${taskId}] links and special files were not copied`)
     }
+    if ((await readdir(paths.inputs)).length === 0) return
     const laid = join(paths.work, 'inputs')
     await makeFolders([laid])
     await layInputs(paths.inputs, laid, parent?.inputs ?? null)

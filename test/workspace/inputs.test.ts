@@ -1,4 +1,4 @@
-import { chmod, mkdir, readdir, readFile, stat, symlink, writeFile } from 'node:fs/promises'
+import { chmod, chown, mkdir, readdir, readFile, stat, symlink, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
@@ -122,7 +122,7 @@ describe('preparing', () => {
     await using t = await testWorkspace()
     await mkdir(join(t.root, 'task-1', 'work', 'half'), { recursive: true })
     await t.workspace.prepare(1, { copyFrom: null, owner: null })
-    expect(await readdir(t.workspace.directory(1))).toEqual(['inputs'])
+    expect(await readdir(t.workspace.directory(1))).toEqual([])
   })
 
   test('a refinement begins as a copy of its parent: files and folders, no links, no set-user-id bits', async () => {
@@ -148,9 +148,27 @@ describe('preparing', () => {
   test('a new input of a name that the parent used takes its place', async () => {
     await using t = await testWorkspace()
     await t.workspace.prepare(1, { copyFrom: null, owner: null })
+    await mkdir(join(t.workspace.directory(1), 'inputs'))
     await writeFile(join(t.workspace.directory(1), 'inputs', 'data.csv'), 'made by the parent')
     await t.workspace.addInput(2, 'data.csv', bytesOf('new'), anything)
     await t.workspace.prepare(2, { copyFrom: 1, owner: null })
     expect(await readFile(join(t.workspace.directory(2), 'inputs', 'data.csv'), 'utf8')).toBe('new')
+  })
+})
+
+describe.runIf(process.getuid?.() === 0)('as root', () => {
+  it('a copy of another task belongs to the new task alone, files and folders', async () => {
+    await using t = await testWorkspace()
+    const [parent, child] = [
+      { uid: 50_001, gid: 50_001 },
+      { uid: 50_002, gid: 50_002 },
+    ]
+    await t.workspace.prepare(1, { copyFrom: null, owner: parent })
+    await mkdir(join(t.workspace.directory(1), 'out'))
+    await writeFile(join(t.workspace.directory(1), 'out', 'a'), 'x')
+    await chown(join(t.workspace.directory(1), 'out', 'a'), parent.uid, parent.gid)
+    await t.workspace.prepare(2, { copyFrom: 1, owner: child })
+    const stats = await Promise.all(['.', 'out', 'out/a'].map((path) => stat(join(t.workspace.directory(2), path))))
+    expect(stats.map(({ uid }) => uid)).toEqual([child.uid, child.uid, child.uid])
   })
 })

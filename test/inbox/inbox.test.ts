@@ -1,0 +1,411 @@
+import { describe, expect, it } from 'vitest'
+import { shortHash } from '../../src/core/approval.ts'
+import type { Place, Task } from '../../src/core/task.ts'
+import type { ReplyRequest } from '../../src/ports/inbox.ts'
+import { type Assembly, assemble, LOCAL, OPEN_ACCESS, person } from '../fakes/assembly.ts'
+import { scriptedPlan } from '../fakes/scripted-planner.ts'
+
+const THREAD: Place = { platform: 'slack', key: 'T1:C1:1.0', channelId: 'C1', thread: true }
+const ana = person('ana')
+const ben = person('ben')
+
+async function submit(assembly: Assembly, text: string, more: object = {}): Promise<Task> {
+  const request = { actor: ana, text, place: THREAD, attachments: [], dedupeKey: null, model: null, ...more }
+  const outcome = await assembly.inbox.submit(request)
+  if (outcome.kind !== 'created') throw new Error(JSON.stringify(outcome))
+  return outcome.task
+}
+
+let replies = 0
+function says(actor: typeof ana, text: string, more: Partial<ReplyRequest> = {}): ReplyRequest {
+  replies += 1
+  return { actor, place: THREAD, text, attachments: [], dedupeKey: `reply-${replies}`, addressed: false, ...more }
+}
+
+/** A task whose plan waits for a decision. */
+async function waiting(assembly: Assembly): Promise<Task & { status: 'awaiting_approval' }> {
+  const { id } = await submit(assembly, 'touch a file')
+  const task = await assembly.until(id, 'awaiting_approval')
+  if (task.status !== 'awaiting_approval') throw new Error(task.status)
+  return task
+}
+
+const ASKING = { box: { strength: 'none' as const } }
+
+describe('submit', () => {
+  it('is once per key, also at the same moment', async () => {
+    await using assembly = await assemble()
+    const request = { actor: ana, text: 'x', place: THREAD, attachments: [], dedupeKey: 'slack:T1:C1:1.0', model: null }
+    const outcomes = await Promise.all([1, 2, 3].map(() => assembly.inbox.submit(request)))
+    expect(outcomes.map((outcome) => outcome.kind).sort()).toEqual(['created', 'duplicate', 'duplicate'])
+    expect(await assembly.inbox.submit(request)).toMatchObject({ kind: 'duplicate', task: { id: 1 } })
+  })
+
+  it.each([
+    ['', 'Say what you want done'],
+    ['   \n', 'Say what you want done'],
+    ['a\0b', 'NUL'],
+    ['x'.repeat(16 * 1024 + 1), '16 KiB'],
+  ])('of %j is refused with what to do', async (text, sentence) => {
+    await using assembly = await assemble()
+    const outcome = await assembly.inbox.submit({
+      actor: ana,
+      text,
+      place: THREAD,
+      attachments: [],
+      dedupeKey: null,
+      model: null,
+    })
+    expect(outcome).toMatchObject({ kind: 'invalid', sentence: expect.stringContaining(sentence) })
+  })
+
+  it('by who is not listed is refused and audited', async () => {
+    await using assembly = await assemble({ access: { ...OPEN_ACCESS, slack: { ...OPEN_ACCESS.slack, users: [] } } })
+    const outcome = await assembly.inbox.submit({
+      actor: ana,
+      text: 'x',
+      place: THREAD,
+      attachments: [],
+      dedupeKey: null,
+      model: null,
+    })
+    expect(outcome.kind).toBe('forbidden')
+    const audit = await assembly.inbox.audit(LOCAL, { limit: 10 })
+    expect(audit).toMatchObject({ entries: [{ action: 'submit', allowed: false, actor: { userId: 'ana' } }] })
+  })
+
+  it('beyond the limit of one person is refused; others still come in', async () => {
+    await using assembly = await assemble({ inbox: { limits: { perRequester: 2, perPlace: 100, total: 100 } } })
+    await submit(assembly, 'a')
+    await submit(assembly, 'b')
+    await expect(submit(assembly, 'c')).rejects.toThrow(/2 tasks that have not ended/)
+    await submit(assembly, 'd', { actor: ben })
+  })
+
+  it('fetches files after it is stored, and the task waits for them', async () => {
+    const gate = Promise.withResolvers<void>()
+    await using assembly = await assemble({
+      inbox: {
+        async fetchInput() {
+          await gate.promise
+          return (async function* () {
+            yield Buffer.from('a,b\n1,2\n')
+          })()
+        },
+      },
+    })
+    const attachment = {
+      name: '../evil/data.csv',
+      sizeBytes: 8,
+      mimeType: 'text/csv',
+      source: { kind: 'chat', platform: 'slack', ref: 'F1' },
+    }
+    const { id } = await submit(assembly, '!cat inputs/*.csv', { attachments: [attachment] })
+    await assembly.startWorker()
+    expect((await assembly.store.get(id))?.status).toBe('pending')
+    gate.resolve()
+    const task = await assembly.until(id)
+    expect(task).toMatchObject({ status: 'done', inputs: [{ name: 'data.csv', state: 'saved', sizeBytes: 8 }] })
+    expect((await assembly.workspace.tail(id, 10)).lines.map((line) => line.text)).toContain('1,2')
+  })
+
+  it('whose file cannot be fetched fails with its name and why', async () => {
+    await using assembly = await assemble({
+      inbox: { fetchInput: () => Promise.reject(new Error('the file is gone')) },
+    })
+    const attachment = {
+      name: 'data.csv',
+      sizeBytes: 8,
+      mimeType: null,
+      source: { kind: 'chat', platform: 'slack', ref: 'F1' },
+    }
+    const { id } = await submit(assembly, 'use it', { attachments: [attachment] })
+    expect(await assembly.until(id)).toMatchObject({
+      status: 'failed',
+      failure: { reason: 'input_unavailable', detail: 'data.csv: the file is gone' },
+    })
+  })
+})
+
+describe('a decision', () => {
+  it('by the second one is told who was first', async () => {
+    await using assembly = await assemble({ ...ASKING, replies: [['touch x']] })
+    await assembly.startWorker()
+    const { id, approval } = await waiting(assembly)
+    const control = { verb: 'reject', taskId: id, hash: shortHash(approval.hash) } as const
+    expect(await assembly.inbox.act(ana, control, { note: 'use mkdir' })).toMatchObject({
+      kind: 'done',
+      task: { status: 'cancelled' },
+    })
+    expect(await assembly.inbox.act(person('boss'), { ...control, verb: 'approve' })).toMatchObject({
+      kind: 'conflict',
+      sentence: `The plan of task #${id} was already rejected by ana (use mkdir).`,
+    })
+  })
+
+  it('on a plan that was changed since is refused', async () => {
+    await using assembly = await assemble({ ...ASKING, replies: [['touch x']] })
+    await assembly.startWorker()
+    const { id, approval } = await waiting(assembly)
+    const hash = shortHash(approval.hash)
+    const edited = await assembly.inbox.act(ana, { verb: 'edit', taskId: id, hash }, { commands: ['touch y'] })
+    expect(edited).toMatchObject({
+      kind: 'done',
+      task: { status: 'awaiting_approval', rounds: [{ author: { kind: 'person', person: { userId: 'ana' } } }] },
+    })
+    expect(await assembly.inbox.act(ana, { verb: 'approve', taskId: id, hash })).toMatchObject({
+      kind: 'conflict',
+      sentence: expect.stringContaining('changed'),
+    })
+    await assembly.inbox.act(ana, { verb: 'approve', taskId: id, hash: null })
+    expect((await assembly.until(id)).status).toBe('done')
+    expect((await assembly.workspace.outputs(id)).files.map((file) => file.path)).toEqual(['y'])
+  })
+
+  it('to edit into something that is not allowed is refused with the reason', async () => {
+    await using assembly = await assemble({ ...ASKING, replies: [['touch x']] })
+    await assembly.startWorker()
+    const { id } = await waiting(assembly)
+    const outcome = await assembly.inbox.act(
+      ana,
+      { verb: 'edit', taskId: id, hash: null },
+      { commands: ['echo "unfinished'] },
+    )
+    expect(outcome).toMatchObject({ kind: 'invalid', sentence: expect.stringContaining('policy') })
+  })
+
+  it('is in the audit trail, with the plan', async () => {
+    await using assembly = await assemble({ ...ASKING, replies: [['touch x']] })
+    await assembly.startWorker()
+    const { id, approval } = await waiting(assembly)
+    await assembly.inbox.act(ben, { verb: 'approve', taskId: id, hash: null })
+    await assembly.inbox.act(ana, { verb: 'approve', taskId: id, hash: null })
+    const audit = await assembly.inbox.audit(LOCAL, { taskId: id, limit: 10 })
+    expect(audit).toMatchObject({
+      entries: [
+        { action: 'approve', allowed: true, actor: { userId: 'ana' }, detail: `plan ${shortHash(approval.hash)}` },
+        { action: 'approve', allowed: false, actor: { userId: 'ben' } },
+      ],
+    })
+  })
+
+  it('that nobody makes expires', async () => {
+    await using assembly = await assemble({ ...ASKING, replies: [['touch x']] })
+    await assembly.startWorker()
+    const { id } = await waiting(assembly)
+    assembly.clock.advance(86_400_001)
+    for (const { taskId } of await assembly.store.dueApprovals(assembly.clock.now())) {
+      await assembly.store.apply(taskId, { kind: 'expired' }, { status: 'awaiting_approval' })
+    }
+    expect(await assembly.until(id)).toMatchObject({ status: 'cancelled', cancellation: { reason: 'expired' } })
+  })
+})
+
+describe('children', () => {
+  it('retry plans afresh in a clean folder; the parent does not change', async () => {
+    await using assembly = await assemble({ replies: [['touch a; false'], ['false'], ['false'], ['ls']] })
+    await assembly.startWorker()
+    const { id } = await submit(assembly, 'list things')
+    const failed = await assembly.until(id)
+    const outcome = await assembly.inbox.act(ana, { verb: 'retry', taskId: id, hash: null })
+    expect(outcome).toMatchObject({
+      kind: 'done',
+      task: { kind: 'retry', parentId: id, description: 'list things', place: THREAD },
+    })
+    if (outcome.kind !== 'done') return
+    expect((await assembly.until(outcome.task.id)).status).toBe('done')
+    expect((await assembly.workspace.outputs(outcome.task.id)).files).toEqual([])
+    expect(await assembly.store.get(id)).toEqual(failed)
+  })
+
+  it('run again exactly needs no model', async () => {
+    await using assembly = await assemble({ replies: [['echo one > a']] })
+    await assembly.startWorker()
+    const { id } = await submit(assembly, 'write one')
+    await assembly.until(id)
+    const outcome = await assembly.inbox.act(ana, { verb: 'rerun', taskId: id, hash: null })
+    if (outcome.kind !== 'done') throw new Error(outcome.sentence)
+    expect(await assembly.until(outcome.task.id)).toMatchObject({ status: 'done', kind: 'rerun' })
+  })
+
+  it('a task that has not ended is not retried', async () => {
+    await using assembly = await assemble()
+    const { id } = await submit(assembly, '!true')
+    expect(await assembly.inbox.act(ana, { verb: 'retry', taskId: id, hash: null })).toMatchObject({ kind: 'conflict' })
+  })
+
+  it('editing the commands of what has ended runs them as written', async () => {
+    await using assembly = await assemble()
+    await assembly.startWorker()
+    const { id } = await submit(assembly, '!exit 1')
+    await assembly.until(id)
+    const commands = ['cat > a <<E\ntwo\nlines\nE', 'wc -l < a']
+    const outcome = await assembly.inbox.act(LOCAL, { verb: 'edit', taskId: id, hash: null }, { commands })
+    if (outcome.kind !== 'done') throw new Error(outcome.sentence)
+    const child = await assembly.until(outcome.task.id)
+    expect(child).toMatchObject({ status: 'done', rounds: [{ plan: { commands } }] })
+  })
+
+  it('resume runs what is left, in a copy of the folder', async () => {
+    await using assembly = await assemble({ replies: [['echo kept > a', 'sleep 1000', 'cat a']] })
+    const worker = await assembly.startWorker()
+    const { id } = await submit(assembly, 'three steps')
+    await expect
+      .poll(async () => (await assembly.store.get(id))?.rounds[0]?.steps[1]?.state, { timeout: 30_000 })
+      .toBe('running')
+    await worker.stop(true)
+    const interrupted = await assembly.until(id)
+    expect(interrupted).toMatchObject({ status: 'failed', failure: { reason: 'interrupted', step: 1 } })
+    const outcome = await assembly.inbox.act(ana, { verb: 'resume', taskId: id, hash: null })
+    if (outcome.kind !== 'done') throw new Error(outcome.sentence)
+    expect(outcome.task.kind).toBe('resume')
+    await assembly.startWorker({ stepTimeoutMs: 300 })
+    const resumed = await assembly.until(outcome.task.id, 'running')
+    expect(resumed.rounds[0]?.plan.commands).toEqual(['sleep 1000', 'cat a'])
+  })
+
+  it('discard removes what it left; the record stays', async () => {
+    await using assembly = await assemble()
+    await assembly.startWorker()
+    const { id } = await submit(assembly, '!echo x > a')
+    await assembly.until(id)
+    await assembly.inbox.act(ana, { verb: 'discard', taskId: id, hash: null })
+    expect(await assembly.workspace.exists(id)).toBe(false)
+    expect((await assembly.store.get(id))?.status).toBe('done')
+  })
+})
+
+describe('a reply in the thread', () => {
+  it('by the requester refines: a child with a copy of the folder, told what was done and said', async () => {
+    const seen: unknown[] = []
+    await using assembly = await assemble({
+      replies: [
+        ['echo 90 > quality'],
+        (request) => {
+          seen.push({ remark: request.remark, history: request.history, files: request.files.map((file) => file.path) })
+          return scriptedPlan(['cat quality', 'echo 80 > quality'])
+        },
+      ],
+    })
+    await assembly.startWorker()
+    const { id } = await submit(assembly, 'write the quality')
+    await assembly.until(id)
+    const outcome = await assembly.inbox.reply(says(ana, 'use quality 80'))
+    expect(outcome).toMatchObject({ kind: 'done', task: { kind: 'refine', parentId: id } })
+    if (outcome.kind !== 'done') return
+    expect(await assembly.until(outcome.task.id)).toMatchObject({ status: 'done' })
+    expect((await assembly.workspace.tail(outcome.task.id, 20)).lines.map((line) => line.text)).toContain('90')
+    expect(seen).toMatchObject([
+      {
+        remark: 'use quality 80',
+        history: [{ description: 'write the quality', steps: [{ command: 'echo 90 > quality' }] }],
+        files: ['quality'],
+      },
+    ])
+  })
+
+  it('while it runs is queued, never dropped, and starts when it has ended; a second one follows the first', async () => {
+    await using assembly = await assemble({ replies: [['echo second'], ['echo third']] })
+    const first = await submit(assembly, '!echo first')
+    const second = await assembly.inbox.reply(says(ana, 'and then the second'))
+    const third = await assembly.inbox.reply(says(ana, 'and then the third'))
+    expect(second).toMatchObject({ kind: 'queued', task: { afterId: first.id } })
+    if (second.kind !== 'queued' || third.kind !== 'queued') throw new Error('not queued')
+    expect(third.task).toMatchObject({ afterId: second.task.id, parentId: second.task.id })
+    await assembly.startWorker()
+    expect((await assembly.until(third.task.id)).status).toBe('done')
+    const order = [first.id, second.task.id, third.task.id]
+    const ends = await Promise.all(order.map(async (id) => (await assembly.store.get(id))?.endedAt ?? 0))
+    expect([...ends].sort((a, b) => a - b)).toEqual(ends)
+  })
+
+  it('the same twice is one child', async () => {
+    await using assembly = await assemble()
+    await submit(assembly, '!true')
+    const request = says(ana, 'use PNG')
+    const [one, two] = [await assembly.inbox.reply(request), await assembly.inbox.reply(request)]
+    expect(one).toMatchObject({ task: { id: 2 } })
+    expect(two).toMatchObject({ task: { id: 2 } })
+  })
+
+  it('by others is talk, unless they address the assistant or use a control word, and then they have to be allowed to', async () => {
+    await using assembly = await assemble()
+    await submit(assembly, '!true')
+    expect(await assembly.inbox.reply(says(ben, 'I think PNG is better'))).toEqual({ kind: 'ignored' })
+    expect(await assembly.inbox.reply(says(ben, 'no'))).toEqual({ kind: 'ignored' })
+    expect(await assembly.inbox.reply(says(ben, 'cancel'))).toMatchObject({
+      kind: 'forbidden',
+      sentence: 'Only ana or an admin may do this.',
+    })
+    expect(await assembly.inbox.reply(says(ben, 'status'))).toMatchObject({ kind: 'show', what: 'status' })
+    expect(await assembly.inbox.reply(says(ben, 'use PNG', { addressed: true }))).toMatchObject({ kind: 'queued' })
+    expect(await assembly.inbox.reply(says(person('eve', { scope: 'T9' }), 'cancel'))).toMatchObject({
+      kind: 'forbidden',
+    })
+  })
+
+  it('thanks and emoji ask for nothing', async () => {
+    await using assembly = await assemble()
+    await submit(assembly, '!true')
+    for (const text of ['thanks!', '👍', 'wait'])
+      expect(await assembly.inbox.reply(says(ana, text))).toEqual({ kind: 'ignored' })
+  })
+
+  it('yes approves the plan that waits; a sentence overtakes it', async () => {
+    await using assembly = await assemble({ ...ASKING, replies: [['touch x'], ['touch y']] })
+    await assembly.startWorker()
+    const first = await waiting(assembly)
+    const outcome = await assembly.inbox.reply(says(ana, 'call it y'))
+    expect(outcome).toMatchObject({ kind: 'done', task: { kind: 'refine' } })
+    expect(await assembly.store.get(first.id)).toMatchObject({
+      status: 'cancelled',
+      cancellation: { reason: 'superseded' },
+    })
+    if (outcome.kind !== 'done') return
+    await assembly.until(outcome.task.id, 'awaiting_approval')
+    await assembly.inbox.reply(says(ana, 'yes'))
+    expect((await assembly.until(outcome.task.id)).status).toBe('done')
+  })
+
+  it('where there is no task is said so', async () => {
+    await using assembly = await assemble()
+    expect(await assembly.inbox.reply(says(ana, 'hello'))).toMatchObject({ kind: 'not_found' })
+  })
+})
+
+describe('questions', () => {
+  it('show nobody what they may not see', async () => {
+    await using assembly = await assemble()
+    const { id } = await submit(assembly, '!true')
+    const stranger = person('eve', { channelId: 'C9' })
+    const { inbox } = assembly
+    for (const answer of [
+      await inbox.get(stranger, id),
+      await inbox.tail(stranger, id, 10),
+      await inbox.wholeLog(stranger, id),
+      await inbox.outputs(stranger, id),
+      await inbox.openOutput(stranger, id, 'x'),
+      await inbox.archive(stranger, id),
+      await inbox.follow(stranger, id, 0, AbortSignal.timeout(1000)),
+    ]) {
+      expect(answer.kind).toBe('forbidden')
+    }
+    expect(await inbox.audit(ana, { limit: 1 })).toMatchObject({ kind: 'forbidden' })
+    const seen: Task[] = []
+    for await (const task of inbox.watch(stranger, id, AbortSignal.timeout(1000))) seen.push(task)
+    expect(seen).toEqual([])
+  })
+
+  it("list a person's own tasks, or a place's; the terminal lists all", async () => {
+    await using assembly = await assemble()
+    await submit(assembly, 'one')
+    await submit(assembly, 'two', { actor: ben })
+    const ids = async (actor: typeof ana) => {
+      const page = await assembly.inbox.list(actor, { limit: 10 })
+      return page.kind === 'page' ? page.tasks.map((task) => task.id) : page
+    }
+    expect(await ids(ana)).toEqual([1])
+    expect(await ids(ben)).toEqual([2])
+    expect(await ids(LOCAL)).toEqual([2, 1])
+  })
+})
