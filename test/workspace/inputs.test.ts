@@ -157,7 +157,7 @@ describe('preparing', () => {
 })
 
 describe.runIf(process.getuid?.() === 0)('as root', () => {
-  it('a copy of another task belongs to the new task alone, files and folders', async () => {
+  test('a copy of another task belongs to the new task alone, files and folders', async () => {
     await using t = await testWorkspace()
     const [parent, child] = [
       { uid: 50_001, gid: 50_001 },
