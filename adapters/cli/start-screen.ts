@@ -26,8 +26,8 @@ function partLines({ name, state, detail, fix }: StartPart, width: number, paint
 }
 
 function askLines({ ask }: StartStatus, paint: Paint): string[] {
-  const where = ask.worker ? '' : ' (it waits until a worker runs: assistant worker)'
-  const words = ask.model ? [`assistant run 'how many lines of code are here?'`] : []
+  const where = ask.worker ? '' : ' (it waits until a worker runs: npx assistant worker)'
+  const words = ask.model ? [`npx assistant run 'how many lines of code are here?'`] : []
   const curl =
     ask.api === null
       ? []
@@ -38,7 +38,7 @@ function askLines({ ask }: StartStatus, paint: Paint): string[] {
   ]
   return [
     `${paint('bold', 'Ask for the first task')}, in another terminal${where}:`,
-    ...[`assistant run '!echo hello > hello.txt; ls -l'`, ...words, ...curl, ...chats].map((line) => `  ${line}`),
+    ...[`npx assistant run '!echo hello > hello.txt; ls -l'`, ...words, ...curl, ...chats].map((line) => `  ${line}`),
     ...(ask.api === null ? [] : [paint('dim', `  The API and a page to try it: ${ask.api}/docs`)]),
     paint('dim', '  Ctrl-C stops; tasks that run get a little time to finish.'),
   ]

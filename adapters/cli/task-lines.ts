@@ -6,7 +6,6 @@ import type { StepView } from '../../src/core/view.ts'
 import { approvalView } from '../../src/core/views/approval-view.ts'
 import { type CardContext, cardView } from '../../src/core/views/card-view.ts'
 import { resultView } from '../../src/core/views/result-view.ts'
-import { statusView } from '../../src/core/views/status-view.ts'
 import type { OutputFile } from '../../src/ports/workspace.ts'
 import type { Style } from './printer.ts'
 
@@ -26,12 +25,6 @@ const STATUS_STYLES = {
   cancelled: 'yellow',
   interrupted: 'red',
 } as const
-
-/** "✅ Done", in its colour. */
-export function statusWord(task: Task, paint: Paint): string {
-  const view = statusView(task)
-  return paint(STATUS_STYLES[view.status], `${view.icon} ${view.word}`)
-}
 
 export interface ShowContext extends Omit<CardContext, 'children' | 'queue'> {
   files: readonly OutputFile[]

@@ -40,7 +40,6 @@ export const submitBody = z.strictObject({
     .describe('The same key again answers the same task; as the Idempotency-Key header'),
   inputs,
 })
-export type SubmitBody = z.infer<typeof submitBody>
 
 export const refineBody = z.strictObject({ text: description, dedupe_key: idempotencyKey.optional(), inputs })
 

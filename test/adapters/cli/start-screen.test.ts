@@ -23,7 +23,7 @@ test('one screen: what is on, what is off, what would turn it on, and the first 
   expect(lines).toContain('  ○ Slack     off')
   expect(lines).toContain('              → assistant setup slack')
   expect(lines).toContain('  ! Commands run without a sandbox.')
-  expect(lines).toContain("  assistant run '!echo hello > hello.txt; ls -l'")
+  expect(lines).toContain("  npx assistant run '!echo hello > hello.txt; ls -l'")
   expect(lines.some((line) => line.includes('curl -s -XPOST http://127.0.0.1:8420/tasks'))).toBe(true)
 })
 
