@@ -14,7 +14,7 @@ import { DISCORD_CHAT_LIMITS } from './limits.ts'
 import type { Notes } from './notes.ts'
 import { createOpenAnswers } from './open-answers.ts'
 import { lazyParts, type Parts } from './parts.ts'
-import { createRest } from './rest.ts'
+import { createRest, DISCORD_API } from './rest.ts'
 
 export interface DiscordAdapterOptions {
   token: string
@@ -27,7 +27,6 @@ export interface DiscordAdapterOptions {
   notes: Notes
 }
 
-const DISCORD_API = 'https://discord.com/api'
 const CDN_ORIGINS = ['https://cdn.discordapp.com', 'https://media.discordapp.net']
 
 /** Nothing is connected before `start`; `post` and the like work from the first call on, and throw AdapterError while Discord is away. */

@@ -1,6 +1,8 @@
 /** The REST client of the library, with two of Discord's answers straightened out first. */
 import { DefaultRestOptions, REST, type ResponseLike } from 'discord.js'
 
+export const DISCORD_API = 'https://discord.com/api'
+
 /** Waits up to this long happen in the client's own queue; longer ones are the reporter's to plan. */
 const PATIENCE_MS = 1500
 const OLD_EDITS = 30_046
