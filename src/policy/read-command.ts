@@ -16,6 +16,7 @@ import {
 } from 'unbash'
 import { findForbiddenCharacter } from '../core/characters.ts'
 import { isForkBomb } from './fork-bomb.ts'
+import { hiddenCode, hiddenCodeOf } from './hidden-code.ts'
 import { type Arg, type Call, type FileUse, joinStatic, READ_LIMITS, type Reading } from './reading.ts'
 import { type Input, unwrap } from './unwrap.ts'
 import { readAssignment, readWord } from './words.ts'
@@ -162,6 +163,7 @@ class CommandReader {
         break
       case 'Assignment':
         this.#assigned.push(node.name)
+        this.#note(hiddenCodeOf(node.name, node.value.type === 'Word' ? node.value.value : ''))
         this.#children(node, place)
         break
       default:
@@ -204,12 +206,17 @@ class CommandReader {
     const call: Call = { name, path: first.text, args, hasMoreArgs, via: place.via }
     this.#calls.push(call)
     this.#noteUnreadableName(call, first)
+    this.#note(hiddenCode(call))
     for (const inner of unwrap(call, place.input)) {
       const inside = { ...place, via: [...place.via, name] }
       if (inner.kind === 'call') this.#call(inner.words, inner.hasMoreArgs, inside)
       else if (inner.kind === 'script') this.script(inner.text, { ...inside, depth: place.depth + 1 })
       else this.#unreadable.add(inner.why)
     }
+  }
+
+  #note(why: string | undefined): void {
+    if (why !== undefined) this.#unreadable.add(why)
   }
 
   #noteUnreadableName(call: Call, word: Arg): void {

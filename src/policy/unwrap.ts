@@ -131,6 +131,10 @@ const SPECIAL: Readonly<Record<string, (call: Call, input: Input) => Inner[]>> =
   fd: unwrapFd,
   fdfind: unwrapFd,
   watch: unwrapWatch,
+  mapfile: unwrapCallback,
+  readarray: unwrapCallback,
+  compgen: unwrapCallback,
+  complete: unwrapCallback,
   parallel: unwrapParallel,
   flock: unwrapFlock,
   su: unwrapDashC,
@@ -204,6 +208,12 @@ function unwrapFind(call: Call): Inner[] {
 function unwrapFd(call: Call): Inner[] {
   const at = call.args.findIndex((arg) => /^(?:-x|-X|--exec|--exec-batch)$/.test(arg.text))
   return at === -1 ? [] : [{ kind: 'call', words: call.args.slice(at + 1), hasMoreArgs: true }]
+}
+
+/** The command behind -C that bash runs for each line or word. */
+function unwrapCallback(call: Call): Inner[] {
+  const at = call.args.findIndex((arg) => /^-[a-zA-Z]*C$/.test(arg.text))
+  return at === -1 ? [] : scriptOf(call.args.slice(at + 1, at + 2), call.name)
 }
 
 function unwrapWatch(call: Call): Inner[] {
