@@ -1,5 +1,13 @@
 import { lstatSync } from 'node:fs'
-import { RUNNER, STATE_FOLDER, SUPERVISOR_PATH, supervisorProgram, VARIABLE } from './shell-programs.ts'
+import {
+  NETWORK_FOLDER,
+  PROXY_PORT,
+  RUNNER,
+  STATE_FOLDER,
+  SUPERVISOR_PATH,
+  supervisorProgram,
+  VARIABLE,
+} from './shell-programs.ts'
 
 /** Where the task's folder is inside; also its home, so that a file saved to ~ is among the outputs. */
 export const TASK_FOLDER = '/task'
@@ -31,6 +39,8 @@ export interface BoxOptions {
   /** ulimit lines of the supervisor. */
   rlimits: readonly string[]
   hasFilter: boolean
+  /** Host path of the folder with the proxy's socket; null: no network at all. */
+  network: string | null
 }
 
 /**
@@ -54,6 +64,7 @@ export function bubblewrapArguments(options: BoxOptions): string[] {
     ...['--size', String(scratch.state), '--tmpfs', STATE_FOLDER],
     // Not readable by its own user: the kernel then keeps its memory and descriptors from processes of the same uid.
     ...['--perms', '0111', '--ro-bind-data', DESCRIPTOR.shell, SUPERVISOR_PATH],
+    ...(options.network === null ? [] : ['--ro-bind', options.network, NETWORK_FOLDER]),
     ...['--bind', options.source, TASK_FOLDER, '--chdir', TASK_FOLDER],
     ...['--remount-ro', '/'],
     ...(options.hasFilter ? ['--seccomp', DESCRIPTOR.seccomp] : []),
@@ -86,10 +97,23 @@ export const QUIET_ENVIRONMENT = {
   DEBIAN_FRONTEND: 'noninteractive',
 } as const
 
+const PROXY = `http://127.0.0.1:${PROXY_PORT}`
+const NO_PROXY = 'localhost,127.0.0.1,::1'
+/** Both spellings: programs disagree about which they read. */
+const PROXY_ENVIRONMENT = {
+  http_proxy: PROXY,
+  https_proxy: PROXY,
+  no_proxy: NO_PROXY,
+  HTTP_PROXY: PROXY,
+  HTTPS_PROXY: PROXY,
+  NO_PROXY,
+} as const
+
 function setEnvironment(options: BoxOptions): string[] {
   const environment = {
     ...options.environment,
     ...QUIET_ENVIRONMENT,
+    ...(options.network === null ? {} : PROXY_ENVIRONMENT),
     PATH: SEARCH_PATH,
     HOME: TASK_FOLDER,
     USER: 'task',
@@ -103,7 +127,11 @@ function setEnvironment(options: BoxOptions): string[] {
     npm_config_cache: '/tmp/.npm',
     [VARIABLE.state]: STATE_FOLDER,
     [VARIABLE.runner]: RUNNER,
-    [VARIABLE.supervisor]: supervisorProgram(options.rlimits, 'namespace'),
+    [VARIABLE.supervisor]: supervisorProgram({
+      rlimits: options.rlimits,
+      reach: 'namespace',
+      hasNetwork: options.network !== null,
+    }),
   }
   return Object.entries(environment).flatMap(([name, value]) => ['--setenv', name, value])
 }

@@ -23,6 +23,8 @@ export interface BoxStart {
   hasFilter: boolean
   group: TaskGroup | undefined
   meter: DiskMeter
+  /** Folder with the proxy's socket; null: no network at all. */
+  network: string | null
 }
 
 /** bwrap's first process inside, the supervisor, the terminator. */
@@ -32,14 +34,20 @@ const MOUNT_POINTS = ['/mnt', '/media', '/srv', '/opt', '/tmp'] as const
 
 /** Starts the sandbox of a task; settles when its supervisor is ready. Throws SandboxError with what bwrap complained about. */
 export async function startBubblewrap(start: BoxStart): Promise<Box> {
-  const point = start.owner === null ? null : (MOUNT_POINTS.find((path) => existsSync(path)) ?? '/tmp')
-  writeArguments(start, point)
+  const points = start.owner === null ? null : choosePoints([start.task.directory, start.network ?? '/'])
+  writeArguments(start, points)
   if (start.owner !== null) chownSync(start.place.pipe, start.owner.uid, start.owner.gid)
   const output = new OutputPipe(start.place.pipe)
   const complaint = collectComplaint(output)
   const { task, meter, group } = start
   const limits = new LimitWatch({ limits: task.limits, folder: task.directory, group, meter })
-  const box = new BubblewrapBox({ launched: launchBubblewrap(start, point), output, limits, group })
+  const box = new BubblewrapBox({
+    launched: launchBubblewrap(start, points),
+    output,
+    limits,
+    group,
+    hasNetwork: start.network !== null,
+  })
   if (await isReady(box.control, output)) {
     box.remember()
     return box
@@ -55,6 +63,7 @@ interface BoxParts {
   output: OutputPipe
   limits: LimitWatch
   group: TaskGroup | undefined
+  hasNetwork: boolean
 }
 
 class BubblewrapBox implements Box {
@@ -65,9 +74,11 @@ class BubblewrapBox implements Box {
   readonly limits: LimitWatch
   readonly #pid: number
   readonly #group: TaskGroup | undefined
+  readonly #hasNetwork: boolean
   #firstInside: number | undefined
 
-  constructor({ launched, output, limits, group }: BoxParts) {
+  constructor({ launched, output, limits, group, hasNetwork }: BoxParts) {
+    this.#hasNetwork = hasNetwork
     this.control = new ControlChannel(launched.control)
     this.limits = limits
     this.#group = group
@@ -83,7 +94,7 @@ class BubblewrapBox implements Box {
   }
 
   isIdle(processes: number): boolean {
-    return processes <= IDLE_PROCESSES
+    return processes <= IDLE_PROCESSES + (this.#hasNetwork ? 1 : 0)
   }
 
   kill(): void {
@@ -101,26 +112,54 @@ class BubblewrapBox implements Box {
   }
 
   async release(): Promise<void> {
-    await this.#group?.remove()
     this.terminator.destroy()
     this.control.close()
     this.output[Symbol.dispose]()
   }
 }
 
-function launchBubblewrap(start: BoxStart, point: string | null): Launched {
+interface Points {
+  task: string
+  network: string
+}
+
+/** Two places that hide neither of the folders which are to be shown through them. */
+function choosePoints(folders: readonly string[]): Points {
+  const [task, network] = MOUNT_POINTS.filter(
+    (point) => existsSync(point) && !folders.some((folder) => folder === point || folder.startsWith(`${point}/`)),
+  )
+  if (task === undefined || network === undefined) {
+    throw new SandboxError(
+      'mount_point',
+      `two of these empty folders are needed: ${MOUNT_POINTS.join(' ')}. Make them.`,
+    )
+  }
+  return { task, network }
+}
+
+function launchBubblewrap(start: BoxStart, points: Points | null): Launched {
   const uid = start.owner === null ? '-' : String(start.owner.uid)
-  const { place, folder, task, group } = start
-  const paths = [place.pipe, place.arguments, folder.kit, task.directory, uid, point ?? '-', programPath('bwrap')]
+  const { place, folder, task, group, network } = start
+  const paths = [
+    place.pipe,
+    place.arguments,
+    folder.kit,
+    task.directory,
+    uid,
+    points?.task ?? '-',
+    programPath('bwrap'),
+  ]
   const entrances = group?.entrances ?? []
-  const parameters = ['-c', BUBBLEWRAP_LAUNCHER, 'sh', ...paths, SUPERVISOR_PATH, ...entrances]
-  if (point === null) return launch({ file: '/bin/sh', parameters })
+  const proxy = points === null || network === null ? ['-', '-'] : [network, points.network]
+  const parameters = ['-c', BUBBLEWRAP_LAUNCHER, 'sh', ...paths, SUPERVISOR_PATH, ...proxy, ...entrances]
+  if (points === null) return launch({ file: '/bin/sh', parameters })
   return launch({ file: programPath('unshare'), parameters: ['--mount', '/bin/sh', ...parameters] })
 }
 
-function writeArguments(start: BoxStart, point: string | null): void {
+function writeArguments(start: BoxStart, points: Points | null): void {
   const words = bubblewrapArguments({
-    source: point ?? start.task.directory,
+    source: points?.task ?? start.task.directory,
+    network: start.network === null ? null : (points?.network ?? start.network),
     scratchBytes: start.task.limits.scratchBytes,
     environment: start.task.environment,
     rlimits: rlimitLines(start.task.limits, start.group === undefined ? 'namespace' : 'group'),

@@ -1,11 +1,14 @@
 import type { ApprovedPlan } from '../core/approval.ts'
+import type { NetworkRequest } from '../core/plan.ts'
 import type { Clock } from '../ports/clock.ts'
 import type { Logger } from '../ports/logger.ts'
 import type { Sandbox, SandboxReport, SandboxSession, SandboxTask } from '../ports/sandbox.ts'
 import { startBubblewrap } from './bubblewrap-box.ts'
 import { checkBubblewrap } from './check.ts'
 import { DiskMeter } from './disk-meter.ts'
-import { ProgramFolder } from './program-folder.ts'
+import { type NetworkOptions, NetworkProxy } from './network-proxy.ts'
+import { type PipePlace, ProgramFolder } from './program-folder.ts'
+import { programPath } from './programs.ts'
 import { seccompFilter } from './seccomp.ts'
 import { TaskGroups } from './task-groups.ts'
 import { taskOwner } from './task-owner.ts'
@@ -20,6 +23,8 @@ export interface BubblewrapOptions {
   slots: number
   /** Between TERM and KILL. */
   graceMs: number
+  /** For tasks whose approved plan asks for the network; by default the hosts that the plan names. */
+  network?: NetworkOptions
 }
 
 export function createBubblewrapSandbox(options: BubblewrapOptions): Sandbox {
@@ -48,11 +53,16 @@ class BubblewrapSandbox implements Sandbox {
     return this.#report
   }
 
-  async open(task: SandboxTask, _plan: ApprovedPlan): Promise<SandboxSession> {
+  async open(task: SandboxTask, plan: ApprovedPlan): Promise<SandboxSession> {
     const { clock, graceMs, slots } = this.#options
     const place = await this.#folder.take(slots)
-    const group = this.#groups.create(task.limits)
+    const held = new AsyncDisposableStack()
+    held.defer(() => this.#folder.giveBack(place))
     try {
+      const proxy =
+        plan.plan.network === null ? null : held.use(await this.#openNetwork(task, plan.plan.network, place))
+      const group = this.#groups.create(task.limits)
+      held.defer(() => group?.remove())
       const box = await startBubblewrap({
         task,
         owner: this.owner(task.taskId),
@@ -61,13 +71,20 @@ class BubblewrapSandbox implements Sandbox {
         hasFilter: seccompFilter(process.arch) !== undefined,
         group,
         meter: this.#meter,
+        network: proxy?.folder ?? null,
       })
-      const onGone = () => this.#folder.giveBack(place)
-      return new TaskSession({ box, clock, graceMs, limits: task.limits, onGone })
+      return new TaskSession({ box, clock, graceMs, limits: task.limits, onGone: () => held.disposeAsync() })
     } catch (error) {
-      this.#folder.giveBack(place)
+      await held.disposeAsync()
       throw error
     }
+  }
+
+  #openNetwork(task: SandboxTask, request: NetworkRequest, place: PipePlace): Promise<NetworkProxy> {
+    programPath('socat')
+    const { network = { allowedHosts: null }, logger } = this.#options
+    const folder = `${place.arguments}-network`
+    return NetworkProxy.start({ ...network, logger, folder, taskId: task.taskId, planHosts: request.hosts })
   }
 
   async sweep(): Promise<void> {

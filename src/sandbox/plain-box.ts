@@ -123,6 +123,10 @@ function environmentOf({ task, state }: PlainStart): Record<string, string> {
     TMPDIR: '/tmp',
     [VARIABLE.state]: join(state, 'shell-state'),
     [VARIABLE.runner]: RUNNER,
-    [VARIABLE.supervisor]: supervisorProgram(rlimitLines(task.limits, 'user'), 'process group'),
+    [VARIABLE.supervisor]: supervisorProgram({
+      rlimits: rlimitLines(task.limits, 'user'),
+      reach: 'process group',
+      hasNetwork: false,
+    }),
   }
 }

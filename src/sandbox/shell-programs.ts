@@ -13,6 +13,8 @@
 /** Where the state that steps hand on is kept, inside. Steps may write there: only later runners read it. */
 export const STATE_FOLDER = '/run/assistant/state'
 export const SUPERVISOR_PATH = '/run/assistant/supervisor'
+export const NETWORK_FOLDER = '/run/assistant/network'
+export const PROXY_PORT = 3128
 
 export const VARIABLE = {
   supervisor: 'ASSISTANT_SUPERVISOR',
@@ -22,19 +24,38 @@ export const VARIABLE = {
 } as const
 
 /**
- * Arguments: output pipe, arguments file, kit folder, task folder, task uid or -, mount point or -, shell, cgroup.procs files …
+ * Arguments: output pipe, arguments file, kit folder, task folder, task uid or -, mount point or -, bwrap, shell inside,
+ * the proxy's folder or -, its mount point, cgroup.procs files …
  * Descriptors: 0 the terminator's socket, 3 the supervisor's. The rest is opened here, while we may still read it.
  */
 export const BUBBLEWRAP_LAUNCHER = `
-pipe=$1 arguments=$2 kit=$3 folder=$4 uid=$5 point=$6 bwrap=$7 inner=$8
-shift 8
+pipe=$1 arguments=$2 kit=$3 folder=$4 uid=$5 point=$6 bwrap=$7 inner=$8 network=$9
+shift 9
+networkpoint=$1
+shift
 exec >"$pipe" 2>&1 || exit 97
 for group; do echo $$ >"$group" || exit 97; done
 exec 4<"$arguments" 5<"$kit/seccomp" 6</bin/sh 7<"$kit/passwd" 8<"$kit/group" 9<"$kit/hosts" || exit 97
 set -- "$bwrap" --args 4 -- "$inner" -c 'eval "$${VARIABLE.supervisor}"'
 if [ "$uid" = - ]; then exec "$@"; fi
+if [ "$network" != - ]; then mount --no-mtab --bind "$network" "$networkpoint" || exit 97; fi
 if [ "$point" != - ]; then mount --no-mtab --bind "$folder" "$point" || exit 97; fi
 exec setpriv --reuid="$uid" --regid="$uid" --clear-groups --no-new-privs --inh-caps=-all --bounding-set=-all "$@"
+`
+
+export interface SupervisorOptions {
+  rlimits: readonly string[]
+  /** Whom TERM and KILL go to. */
+  reach: 'namespace' | 'process group'
+  /** Whether there is a proxy's socket to make reachable by TCP. */
+  hasNetwork: boolean
+}
+
+/** Nobody may ask before it listens; 0C38 is the port as the kernel writes it. */
+const START_NETWORK = `
+socat TCP-LISTEN:${PROXY_PORT},bind=127.0.0.1,fork,reuseaddr UNIX-CONNECT:${NETWORK_FOLDER}/proxy 3>&- >/dev/null 2>&1 &
+tries=0
+until grep -q ':0C38 ' /proc/net/tcp || [ $tries -gt 200 ]; do tries=$((tries + 1)); sleep 0.01; done
 `
 
 /** What signals everyone must never run outside, where everyone is everyone on the machine. */
@@ -45,11 +66,12 @@ const MUST_BE_INSIDE = `[ "$PPID" = 1 ] && [ "$$" -lt 10 ] || exit 97`
  * The terminator is its child, with a socket of its own: a line means TERM to everything inside, its end means KILL, so
  * nothing outlives the program. Signals go out from inside the process namespace: no race with reused process ids.
  */
-export function supervisorProgram(limits: readonly string[], reach: 'namespace' | 'process group'): string {
+export function supervisorProgram(options: SupervisorOptions): string {
+  const { rlimits, reach, hasNetwork } = options
   const everyone = reach === 'namespace' ? '-1' : '0'
   return `
 ${reach === 'namespace' ? MUST_BE_INSIDE : ''}
-${limits.join('\n')}
+${rlimits.join('\n')}
 exec 4<&0 </dev/null
 trap : TERM HUP INT
 runner=$${VARIABLE.runner}
@@ -60,6 +82,7 @@ unset ${VARIABLE.supervisor} ${VARIABLE.runner}
   kill -s KILL -- ${everyone}
 } <&4 3>&- 4>&- 5>&- 6>&- 7>&- 8>&- 9>&- >/dev/null 2>&1 &
 exec 4>&- 5>&- 6>&- 7>&- 8>&- 9>&-
+${hasNetwork ? START_NETWORK : ''}
 echo ready >&3
 exec 2>/dev/null
 while IFS= read -r line <&3; do

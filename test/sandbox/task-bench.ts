@@ -154,7 +154,7 @@ export function taskBench(make: MakeSandbox, options: BenchOptions = {}): TaskBe
 }
 
 /** Alive, and of the task's uid or with its mark in the environment. */
-function processesOf(mark: string, uid: number | undefined): string[] {
+export function processesOf(mark: string, uid: number | undefined): string[] {
   return readdirSync('/proc')
     .filter((name) => /^\d+$/.test(name))
     .filter((pid) => {
