@@ -55,7 +55,10 @@ export const chatPrograms: Readonly<Record<ChatName, ChatProgram>> = {
     title: 'Discord',
     howToAsk: 'mention the bot in a channel, write to it directly, or /task run',
     hasTokens: ({ discord }) => discord.token !== null,
-    checkLive: async () => [],
+    async checkLive({ config: { discord } }) {
+      const { checkToken } = await import('../../adapters/discord/setup.ts')
+      return checkToken(discord.token ?? '', discord.apiUrl === null ? {} : { apiUrl: discord.apiUrl })
+    },
     async create({ config: { discord }, clock, logger, store }, presenter) {
       const { createDiscordAdapter } = await import('../../adapters/discord/discord-adapter.ts')
       return createDiscordAdapter({

@@ -47,9 +47,12 @@ async function setupSlack(config: Config, dialogue: Dialogue): Promise<boolean> 
   })
 }
 
-async function setupDiscord(_config: Config, dialogue: Dialogue): Promise<boolean> {
-  dialogue.say('@TODO')
-  return false
+async function setupDiscord(config: Config, dialogue: Dialogue): Promise<boolean> {
+  const { setupDiscord: run } = await import('../../adapters/discord/setup.ts')
+  return run({
+    ...dialogueFor(config, dialogue),
+    ...(config.discord.apiUrl === null ? {} : { apiUrl: config.discord.apiUrl }),
+  })
 }
 
 function dialogueFor(config: Config, dialogue: Dialogue) {

@@ -3,8 +3,9 @@ import { randomUUID } from 'node:crypto'
 import { hostname } from 'node:os'
 import { createPlanner } from '../planner/planner.ts'
 import type { Planner } from '../ports/planner.ts'
-import { type Sandbox, SandboxError, type SandboxReport } from '../ports/sandbox.ts'
+import type { Sandbox, SandboxReport } from '../ports/sandbox.ts'
 import { createBubblewrapSandbox } from '../sandbox/bubblewrap.ts'
+import { createUnsandboxed } from '../sandbox/unsandboxed.ts'
 import { startMaintenance } from '../worker/maintenance.ts'
 import { createWorker, type Worker } from '../worker/worker.ts'
 import { measureBox, sandboxLimits } from './box.ts'
@@ -47,8 +48,7 @@ export function openSandbox({ config, clock, logger }: Pick<Parts, 'config' | 'c
     slots: config.worker.concurrency,
     graceMs: config.sandbox.grace,
   }
-  if (config.sandbox.kind === 'none') throw new SandboxError('x', 'x')
-  return createBubblewrapSandbox({ ...options })
+  return config.sandbox.kind === 'none' ? createUnsandboxed(options) : createBubblewrapSandbox(options)
 }
 
 /** Starts to claim. The sandbox is measured first: without one that can start, nothing is claimed and SandboxError says what to do. */
