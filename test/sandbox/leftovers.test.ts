@@ -23,7 +23,7 @@ async function startOwner(kind: 'bubblewrap' | 'none', work: string, state: stri
   child.stdout?.on('data', (chunk) => {
     printed += String(chunk)
   })
-  await vi.waitFor(() => expect(printed).toMatch(/started[^]*descriptor|started[^]*secret/), 30_000)
+  await vi.waitFor(() => expect(printed).toMatch(/started.*(descriptor|secret)/s), 30_000)
   return { child, printed: () => printed }
 }
 
