@@ -1,5 +1,5 @@
 /**
- * The only reader of shell text, and the only importer of the parser. It visits every command wherever it stands:
+ * The only reader of shell text: nobody else parses any. It visits every command wherever it stands:
  * substitutions, functions, loops, redirections, and what wrappers and shells are told to run in turn.
  * Nothing is taken for harmless because it could not be followed: that is noted as unreadable.
  */
