@@ -1,14 +1,7 @@
 import type { Writable } from 'node:stream'
-import type { LimitKind } from '../core/outcome.ts'
 import type { ControlChannel } from './control-channel.ts'
 import type { LimitWatch } from './limit-watch.ts'
 import type { OutputPipe } from './output-pipe.ts'
-
-/** A limit of the whole task that was passed, as StepEnd tells it. */
-export interface Breach {
-  limit: LimitKind
-  allowed: number
-}
 
 /** The started processes of one task, sandboxed or not: what a session needs of them. */
 export interface Box {

@@ -1,6 +1,6 @@
 import { statfs } from 'node:fs/promises'
 import type { SandboxLimits } from '../ports/sandbox.ts'
-import type { Breach } from './box.ts'
+import type { Breach } from './breach.ts'
 import type { DiskMeter } from './disk-meter.ts'
 import type { TaskGroup } from './task-group.ts'
 

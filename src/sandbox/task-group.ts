@@ -2,7 +2,7 @@ import { existsSync, readFileSync, writeFileSync } from 'node:fs'
 import { rmdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { SandboxLimits } from '../ports/sandbox.ts'
-import type { Breach } from './box.ts'
+import type { Breach } from './breach.ts'
 import { killNow, until } from './process-tree.ts'
 
 export interface GroupFolder {
