@@ -133,13 +133,27 @@ async function sendBytes(address: string, file: UploadFile): Promise<void> {
     })
   })
   try {
-    const [code] = await Promise.all([status, pipeline(await file.open(), request)])
+    const [code] = await Promise.all([
+      status,
+      pipeline(await file.open(), (chunks) => exactly(chunks, file.sizeBytes), request),
+    ])
     if (code !== 200) throw new AdapterError('unavailable', `Slack did not take the file (HTTP ${code}).`)
   } catch (error) {
     request.destroy()
     if (error instanceof AdapterError) throw error
     throw new AdapterError('unavailable', `The upload to Slack broke off: ${errorLine(error)}`, null, { cause: error })
   }
+}
+
+/** Fails where a file is not as long as it was announced: the request would wait for the rest for ever. */
+async function* exactly(chunks: AsyncIterable<Uint8Array>, sizeBytes: number): AsyncIterable<Uint8Array> {
+  let sent = 0
+  for await (const chunk of chunks) {
+    sent += chunk.length
+    if (sent > sizeBytes) throw new Error('the file grew meanwhile')
+    yield chunk
+  }
+  if (sent < sizeBytes) throw new Error('the file is shorter than it was')
 }
 
 /** `id url`, or only the id where Slack gave no address (a file shared from another workspace). */

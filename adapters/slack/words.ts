@@ -7,10 +7,13 @@
 export function plainText(text: string, botUserId: string): string {
   return text
     .replaceAll(`<@${botUserId}>`, ' ')
-    .replace(/<([^<>]{1,4000})>/g, (_whole, inner: string) => unwrap(inner))
+    .replace(/<([^<>]{1,4000})>/g, (whole, inner: string) => (MARKUP.test(inner) ? unwrap(inner) : whole))
     .replace(/&(amp|lt|gt);/g, (_whole, name: string) => ENTITIES[name] ?? '')
     .trim()
 }
+
+/** What Slack puts between angle brackets; anything else there was typed. */
+const MARKUP = /^(?:[@#!][A-Za-z0-9]|(?:https?|ftps?|ssh):\/\/|mailto:|tel:)/
 
 const ENTITIES: Readonly<Record<string, string>> = { amp: '&', lt: '<', gt: '>' }
 
