@@ -115,7 +115,7 @@ export const PROBES: readonly Probe[] = [
   {
     name: "opens the first process's sockets",
     command: 'for n in 0 3 4 5; do (exec 5<>/proc/1/fd/$n) 2>/dev/null && echo OPEN $n; done; true',
-    contained: /^(OPEN 0\n)?$/,
+    contained: NOTHING,
   },
   {
     name: 'has any network interface but loopback',
