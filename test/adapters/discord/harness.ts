@@ -3,7 +3,6 @@ import { createDiscordAdapter, type DiscordAdapterOptions } from '../../../adapt
 import type { Notes } from '../../../adapters/discord/notes.ts'
 import type { CardView } from '../../../src/core/view.ts'
 import type { ChatAdapter } from '../../../src/ports/chat-adapter.ts'
-import type { Clock } from '../../../src/ports/clock.ts'
 import type { Logger } from '../../../src/ports/logger.ts'
 import type { Presenter } from '../../../src/ports/presenter.ts'
 import { createDiscordServer, type DiscordServer } from '../../fakes/discord-server.ts'
@@ -148,14 +147,4 @@ export function collectingLogger(lines: string[]): Logger {
     lines.push(`${level} ${message} ${JSON.stringify(fields)}`)
   }
   return { debug: write('debug'), info: write('info'), warn: write('warn'), error: write('error') }
-}
-
-/** The machine's own clock, for what the library itself times. */
-export const realClock: Clock = {
-  now: Date.now,
-  after(ms, action) {
-    const timer = setTimeout(action, ms)
-    timer.unref()
-    return { [Symbol.dispose]: () => clearTimeout(timer) }
-  },
 }
