@@ -28,12 +28,15 @@ export const DISCORD_LIMITS = {
   attachmentDescription: 1024,
 } as const
 
-/** Of one file without boosts of the guild; the whole request may have 25 MiB. */
-const MAX_FILE_BYTES = 10 * 1024 * 1024
+/** Of one file, in a guild without boosts; more is allowed in some, less in none. */
+export const MAX_FILE_BYTES = 10 * 1024 * 1024
+/** Of a whole request: 25 MiB, less what the form around the files takes. */
+const MAX_REQUEST_BYTES = 25 * 1024 * 1024 - 64 * 1024
 
 export const DISCORD_CHAT_LIMITS: ChatLimits = {
   maxFiles: 10,
-  maxUploadBytes: MAX_FILE_BYTES,
+  maxUploadBytes: MAX_REQUEST_BYTES,
+  maxFileBytes: MAX_FILE_BYTES,
   // Discord counts per channel, and a thread is one: other cards do not matter.
   minEditIntervalMs: () => 2500,
   editBudget: 'per_thread',

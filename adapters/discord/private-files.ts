@@ -1,10 +1,8 @@
 /** Files for one person's eyes: what a task told of elsewhere has made is not shown to this channel. */
 import type { Readable } from 'node:stream'
 import { formatBytes } from '../../src/core/format.ts'
-import { DISCORD_CHAT_LIMITS } from './limits.ts'
+import { MAX_FILE_BYTES } from './limits.ts'
 import type { Turn } from './turn.ts'
-
-const MAX_BYTES = DISCORD_CHAT_LIMITS.maxUploadBytes
 
 export type Wanted = { kind: 'log' } | { kind: 'all' } | { kind: 'file'; path: string }
 
@@ -12,9 +10,11 @@ export type Wanted = { kind: 'log' } | { kind: 'all' } | { kind: 'file'; path: s
 export async function showPrivately(turn: Turn, taskId: number, wanted: Wanted): Promise<void> {
   const opened = await open(turn, taskId, wanted)
   if ('sentence' in opened) return turn.answer.say(opened.sentence)
-  const bytes = await readWithin(opened.stream, MAX_BYTES)
+  const bytes = await readWithin(opened.stream, MAX_FILE_BYTES)
   if (bytes === undefined) {
-    return turn.answer.say(`Larger than ${formatBytes(MAX_BYTES)}. \`assistant outputs ${taskId}\` lists the files.`)
+    return turn.answer.say(
+      `Larger than ${formatBytes(MAX_FILE_BYTES)}. \`assistant outputs ${taskId}\` lists the files.`,
+    )
   }
   await turn.answer.attach(`${opened.name} of task #${taskId}, for you alone:`, [{ name: opened.name, data: bytes }])
 }

@@ -50,6 +50,8 @@ export interface ChatLimits {
   /** Files in one upload, and their bytes together. */
   maxFiles: number
   maxUploadBytes: number
+  /** Bytes of one file; as many as of all together when absent. */
+  maxFileBytes?: number
   /** The least time between two edits when `liveCards` cards are being edited. */
   minEditIntervalMs(liveCards: number): number
   /** One budget for all edits of the platform (Slack), or one for each thread (Discord). */

@@ -8,7 +8,7 @@ import type { Store } from '../ports/store.ts'
 import { type Workspace, WorkspaceError } from '../ports/workspace.ts'
 import type { ReporterConfig } from './reporter-config.ts'
 import type { Screen } from './screen.ts'
-import { chooseUpload, openUpload, readEnd, uploadBytes, uploadOf } from './uploads.ts'
+import { chooseUpload, openUpload, readEnd, type UploadLimits, uploadBytes, uploadLimits, uploadOf } from './uploads.ts'
 import { withDeadline } from './with-deadline.ts'
 
 export interface PresenterOptions {
@@ -32,7 +32,7 @@ export function createPresenter(options: PresenterOptions): Presenter {
       const { files } = await workspace.outputs(taskId)
       const file = files.find((candidate) => candidate.path === path)
       if (file === undefined) return `${path} is no longer there.`
-      const limit = limitsOf(options, place).maxBytes
+      const limit = limitsOf(options, place).maxFileBytes
       if (file.sizeBytes > limit) return tooLarge(taskId, limit)
       return upload(options, place, { taskId, what: 'file', files: [uploadOf(workspace, taskId, file)] })
     },
@@ -63,8 +63,8 @@ async function resume({ store, wake }: PresenterOptions, taskId: number, sentenc
 async function showLog(options: PresenterOptions, taskId: number, place: Place): Promise<string> {
   const log = await options.workspace.openWholeLog(taskId)
   if (log === undefined || log.sizeBytes === 0) return `Task #${taskId} has printed nothing yet.`
-  const { maxBytes } = limitsOf(options, place)
-  const { bytes, dropped } = await readEnd(log.stream, maxBytes)
+  const { maxFileBytes } = limitsOf(options, place)
+  const { bytes, dropped } = await readEnd(log.stream, maxFileBytes)
   const file = uploadBytes(`task-${taskId}.log`, bytes)
   const answer = await upload(options, place, { taskId, what: 'log', files: [file] })
   return dropped === 0 ? answer : `${answer} It is the end of it: ${formatBytes(dropped)} before that are left out.`
@@ -75,7 +75,7 @@ async function showFiles(options: PresenterOptions, taskId: number, place: Place
   const choice = await chooseUpload(options.workspace, taskId, limits)
   if (choice.kind === 'none') return `Task #${taskId} has made no files.`
   const files = await openUpload(options.workspace, taskId, choice, limits)
-  if (files === undefined) return tooLarge(taskId, limits.maxBytes)
+  if (files === undefined) return tooLarge(taskId, limits.maxFileBytes)
   return upload(options, place, { taskId, what: 'files', files })
 }
 
@@ -104,10 +104,6 @@ async function upload(options: PresenterOptions, place: Place, { taskId, what, f
   }
 }
 
-function limitsOf({ adapterOf, config }: PresenterOptions, place: Place): { maxFiles: number; maxBytes: number } {
-  const limits = adapterOf(place.platform)?.limits
-  return {
-    maxFiles: Math.min(config.maxUploadFiles, limits?.maxFiles ?? config.maxUploadFiles),
-    maxBytes: Math.min(config.maxUploadBytes, limits?.maxUploadBytes ?? config.maxUploadBytes),
-  }
+function limitsOf({ adapterOf, config }: PresenterOptions, place: Place): UploadLimits {
+  return uploadLimits(config, adapterOf(place.platform)?.limits)
 }

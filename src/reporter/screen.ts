@@ -10,7 +10,7 @@ import type { Clock } from '../ports/clock.ts'
 import type { Store } from '../ports/store.ts'
 import type { LogTail, Workspace } from '../ports/workspace.ts'
 import type { ReporterConfig } from './reporter-config.ts'
-import { chooseUpload, type UploadChoice, type UploadLimits, uploadNote } from './uploads.ts'
+import { chooseUpload, type UploadChoice, type UploadLimits, uploadLimits, uploadNote } from './uploads.ts'
 
 export interface ScreenOptions {
   store: Store
@@ -66,11 +66,8 @@ export function createScreen({ store, workspace, clock, config }: ScreenOptions)
     }
   }
 
-  async function upload(task: Task, { maxFiles, maxUploadBytes }: ChatLimits) {
-    const limits = {
-      maxFiles: Math.min(config.maxUploadFiles, maxFiles),
-      maxBytes: Math.min(config.maxUploadBytes, maxUploadBytes),
-    }
+  async function upload(task: Task, chat: ChatLimits) {
+    const limits = uploadLimits(config, chat)
     const hasFiles = task.status === 'done' && (task.outputs?.files ?? 0) > 0
     const choice = hasFiles ? await orNothing(chooseUpload(workspace, task.id, limits)) : undefined
     return { choice: choice ?? ({ kind: 'none' } as const), limits }

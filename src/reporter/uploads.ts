@@ -3,12 +3,29 @@ import { once } from 'node:events'
 import { Readable } from 'node:stream'
 import { formatBytes, formatCount } from '../core/format.ts'
 import type { OutputTotals } from '../core/task.ts'
-import { AdapterError, type UploadFile } from '../ports/chat-adapter.ts'
+import { AdapterError, type ChatLimits, type UploadFile } from '../ports/chat-adapter.ts'
 import type { OutputFile, Workspace } from '../ports/workspace.ts'
+import type { ReporterConfig } from './reporter-config.ts'
 
 export interface UploadLimits {
   maxFiles: number
+  /** Of all files together. */
   maxBytes: number
+  /** Of each of them. */
+  maxFileBytes: number
+}
+
+/** The stricter of what the operator and the platform allow. */
+export function uploadLimits(
+  config: Pick<ReporterConfig, 'maxUploadFiles' | 'maxUploadBytes'>,
+  limits: Pick<ChatLimits, 'maxFiles' | 'maxUploadBytes' | 'maxFileBytes'> | undefined,
+): UploadLimits {
+  const maxBytes = Math.min(config.maxUploadBytes, limits?.maxUploadBytes ?? config.maxUploadBytes)
+  return {
+    maxFiles: Math.min(config.maxUploadFiles, limits?.maxFiles ?? config.maxUploadFiles),
+    maxBytes,
+    maxFileBytes: Math.min(maxBytes, limits?.maxFileBytes ?? maxBytes),
+  }
 }
 
 export type UploadChoice =
@@ -23,10 +40,11 @@ const ZIP_HOPE = 8
 export async function chooseUpload(workspace: Workspace, taskId: number, limits: UploadLimits): Promise<UploadChoice> {
   const { files, totals, omitted } = await workspace.outputs(taskId)
   if (totals.files === 0) return { kind: 'none' }
-  if (omitted === 0 && files.length <= limits.maxFiles && totals.bytes <= limits.maxBytes) {
+  const isFew = omitted === 0 && files.length <= limits.maxFiles && totals.bytes <= limits.maxBytes
+  if (isFew && files.every((file) => file.sizeBytes <= limits.maxFileBytes)) {
     return { kind: 'files', files: files.filter((file) => file.sizeBytes > 0) }
   }
-  return { kind: totals.bytes > limits.maxBytes * ZIP_HOPE ? 'too_large' : 'zip', totals }
+  return { kind: totals.bytes > limits.maxFileBytes * ZIP_HOPE ? 'too_large' : 'zip', totals }
 }
 
 /** What can be uploaded; undefined when there is nothing, or when it is too large even as a zip. */
@@ -40,7 +58,7 @@ export async function openUpload(
     return choice.files.length === 0 ? undefined : choice.files.map((file) => uploadOf(workspace, taskId, file))
   }
   if (choice.kind !== 'zip') return undefined
-  const bytes = await readBounded(await workspace.archive(taskId), limits.maxBytes)
+  const bytes = await readBounded(await workspace.archive(taskId), limits.maxFileBytes)
   return bytes === undefined ? undefined : [uploadBytes(`task-${taskId}.zip`, bytes)]
 }
 
@@ -100,6 +118,6 @@ export function uploadNote(taskId: number, choice: UploadChoice, limits: UploadL
   if (choice.kind === 'zip') return [`The ${formatCount(choice.totals.files, 'file')} come as one zip.`]
   if (choice.kind !== 'too_large') return []
   return [
-    `Too large to upload (over ${formatBytes(limits.maxBytes)}): \`assistant outputs ${taskId}\` lists the files.`,
+    `Too large to upload (over ${formatBytes(limits.maxFileBytes)}): \`assistant outputs ${taskId}\` lists the files.`,
   ]
 }

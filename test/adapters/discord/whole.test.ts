@@ -127,6 +127,17 @@ test('a mention with a file becomes a thread with a card, a result and the files
   expect(server.messagesIn(channel.id)).toHaveLength(1)
 })
 
+test('files that fit together go up as they are; one that is too large for Discord alone comes as a zip', async () => {
+  const { server, assembly, channel, ana, eventually, read } = await begin()
+  await assembly.startWorker()
+  const ask = (command: string) =>
+    server.people.say({ user: ana, channelId: channel.id, content: `<@${server.state.bot.id}> ${command}` })
+  const several = ask('!for n in 1 2 3; do head -c 6000000 /dev/zero > $n.bin; done')
+  await eventually(() => expect(read(several.id).join()).toContain('[1.bin]\n[2.bin]\n[3.bin]'))
+  const large = ask('!head -c 12000000 /dev/zero > large.bin')
+  await eventually(() => expect(read(large.id).join()).toContain('[task-2.zip]'))
+})
+
 test('"/task run", a plan that asks, a rejection with a reason, and a button that comes too late', async () => {
   const network = { hosts: ['example.org'], reason: 'the list is there' }
   const { server, assembly, channel, ana, boss, eventually, read } = await begin([
