@@ -17,7 +17,7 @@ import {
 import { createFiles } from './files.ts'
 import { CHAT_LIMITS } from './limits.ts'
 import { createMark } from './mark.ts'
-import { createMemory } from './memory.ts'
+import { createMemory, type Memory } from './memory.ts'
 import { createMessages } from './messages.ts'
 import type { Self } from './parse.ts'
 import { createPeople } from './people.ts'
@@ -46,56 +46,34 @@ export interface SlackOptions {
 
 const START_RETRY_MS = 10_000
 
+interface State {
+  self: Self | null
+  stopped: boolean
+  problem: string
+  timer: Disposable | undefined
+  attending: Set<Promise<void>>
+}
+
 export function createSlackAdapter(options: SlackOptions): ChatAdapter {
   const { clock, logger, botToken, apiUrl = SLACK_API_URL } = options
-  const wire = createWire({ botToken, apiUrl, logger })
-  const memory = createMemory()
-  const state: { self: Self | null; stopped: boolean; problem: string; timer: Disposable | undefined } = {
+  const state: State = {
     self: null,
     stopped: false,
     problem: 'Slack is not connected yet.',
     timer: undefined,
+    attending: new Set(),
   }
+  const wire = createWire({ botToken, apiUrl, logger })
+  const memory = createMemory()
   const search = createSearch(wire, logger)
   const messages = createMessages({ wire, memory, search, logger, botName: () => state.self?.botName ?? 'assistant' })
   const files = createFiles({ wire, search, memory })
   const connection = createConnection(options, apiUrl)
-  const people = createPeople({
-    wire,
-    clock,
-    logger,
-    teamId: () => state.self?.teamId ?? '',
-    userGroups: options.userGroups ?? [],
-  })
-
-  async function begin(inbox: Inbox): Promise<void> {
-    const self = await whoAmI(wire)
-    state.self = self
-    const app = createApp(options, self, apiUrl)
-    const { command = '/task' } = options
-    attachWaysIn(app, { inbox, presenter: options.presenter, wire, people, memory, clock, logger, self, command })
-    await connection.start(app)
-    state.problem = ''
-    logger.info({ team: self.teamId, mode: options.mode.kind }, `connected to Slack as ${self.botName}`)
-  }
-
-  /** Slack being down is no reason not to start: it is tried again until it works. A wrong token is. */
-  async function startOrRetry(inbox: Inbox, isFirst: boolean): Promise<void> {
-    try {
-      await begin(inbox)
-    } catch (error) {
-      if (isFirst && error instanceof SetupError) throw error
-      if (state.stopped) return
-      state.problem = `Slack is not connected: ${errorLine(error)}`
-      logger.error({}, `${state.problem} Trying again.`)
-      state.timer = clock.after(START_RETRY_MS, () => void startOrRetry(inbox, false))
-    }
-  }
 
   return {
     name: 'slack',
     limits: CHAT_LIMITS,
-    start: (inbox) => startOrRetry(inbox, true),
+    start: createStart(options, { wire, memory, connection, state }),
     health() {
       const problem = state.problem || wire.problem || connection.problem()
       return { ok: problem === '', problem }
@@ -106,12 +84,65 @@ export function createSlackAdapter(options: SlackOptions): ChatAdapter {
     mark: createMark(wire, logger),
     fetchInput: (ref, signal) => files.fetchInput(ref, signal),
     async [Symbol.asyncDispose]() {
+      if (state.stopped) return
       state.stopped = true
       state.problem = 'Slack is stopped.'
       state.timer?.[Symbol.dispose]()
       await connection.stop()
+      await allWithin(state.attending, clock)
     },
   }
+}
+
+interface StartParts {
+  wire: Wire
+  memory: Memory
+  connection: Connection
+  state: State
+}
+
+/** Slack being down is no reason not to start: it is tried again until it works. A wrong token is. */
+function createStart(options: SlackOptions, { wire, memory, connection, state }: StartParts): ChatAdapter['start'] {
+  const { clock, logger, presenter, command = '/task', apiUrl = SLACK_API_URL, userGroups = [] } = options
+  const people = createPeople({ wire, clock, logger, teamId: () => state.self?.teamId ?? '', userGroups })
+  const shared = { presenter, wire, people, memory, clock, logger, command, attending: state.attending }
+
+  async function begin(inbox: Inbox): Promise<void> {
+    const self = await whoAmI(wire)
+    state.self = self
+    const app = createApp(options, self, apiUrl)
+    attachWaysIn(app, { ...shared, inbox, self })
+    await connection.start(app)
+    state.problem = ''
+    logger.info({ team: self.teamId, mode: options.mode.kind }, `connected to Slack as ${self.botName}`)
+  }
+
+  async function beginLater(inbox: Inbox): Promise<void> {
+    await begin(inbox).catch((error: unknown) => tryAgain(inbox, error))
+  }
+
+  function tryAgain(inbox: Inbox, error: unknown): void {
+    if (state.stopped) return
+    state.problem = `Slack is not connected: ${errorLine(error)}`
+    logger.error({}, `${state.problem} Trying again.`)
+    state.timer = clock.after(START_RETRY_MS, () => void beginLater(inbox))
+  }
+
+  return async (inbox) => {
+    await begin(inbox).catch((error: unknown) => {
+      if (error instanceof SetupError) throw error
+      tryAgain(inbox, error)
+    })
+  }
+}
+
+const STOP_GRACE_MS = 5000
+
+/** Lets what has been acknowledged come to its end. */
+async function allWithin(attending: ReadonlySet<Promise<void>>, clock: Clock): Promise<void> {
+  const late = Promise.withResolvers<void>()
+  using _timer = clock.after(STOP_GRACE_MS, late.resolve)
+  await Promise.race([Promise.all(attending), late.promise])
 }
 
 function createConnection({ mode, clock, logger, timings, onListening }: SlackOptions, apiUrl: string): Connection {

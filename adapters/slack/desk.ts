@@ -24,6 +24,8 @@ export interface Desk {
   readonly self: Self
   /** The slash command's name, for help: "/task". */
   readonly command: string
+  /** What has been acknowledged and is not done yet: stopping waits for it, or it would be lost. */
+  readonly attending: Set<Promise<void>>
 }
 
 /** Where a private answer goes. The response URL also works where the assistant is no member. */
@@ -83,14 +85,13 @@ export async function attend(
   to: Whereto | undefined,
   work: () => Promise<void>,
 ): Promise<void> {
-  try {
-    await work()
-  } catch (error) {
+  const attending = work().catch(async (error: unknown) => {
     const code = error instanceof AppError ? error.code : 'internal'
-    desk.logger.error(
-      { code, stack: error instanceof Error ? error.stack : '' },
-      `a Slack ${what} failed: ${errorLine(error)}`,
-    )
+    const stack = error instanceof Error ? error.stack : ''
+    desk.logger.error({ code, stack }, `a Slack ${what} failed: ${errorLine(error)}`)
     if (to !== undefined) await tell(desk, to, sentence(apology(error)))
-  }
+  })
+  desk.attending.add(attending)
+  await attending
+  desk.attending.delete(attending)
 }

@@ -1,6 +1,8 @@
 /** App Home: what runs, what waits for a decision, the last tasks, how to use it, and whether all is well. */
 import type { types } from '@slack/bolt'
 import type { Actor } from '../../src/core/actor.ts'
+import { shortHash } from '../../src/core/approval.ts'
+import { encodeControl, type Verb } from '../../src/core/controls.ts'
 import type { TaskSummary } from '../../src/core/task.ts'
 import { isFinal } from '../../src/core/task.ts'
 import { button, context, section } from './blocks.ts'
@@ -15,7 +17,8 @@ export interface HomeContent {
   /** What the person may not do here; null when they may. */
   refusal: string | null
   tasks: readonly TaskSummary[]
-  toDecide: readonly TaskSummary[]
+  /** With the short hash of the plan that waits: a button decides on that plan and no other. */
+  toDecide: readonly { task: TaskSummary; hash: string }[]
 }
 
 /** Throws AdapterError. */
@@ -30,14 +33,21 @@ async function contentFor(desk: Desk, actor: Actor): Promise<HomeContent> {
   const requester = { platform: actor.platform, userId: actor.userId }
   const mine = await desk.inbox.list(actor, { requester, limit: LIMITS.homeTasks })
   const waiting = await desk.inbox.list(actor, { status: ['awaiting_approval'], limit: LIMITS.homeTasks })
-  const candidates = waiting.kind === 'page' ? waiting.tasks.filter((task) => task.place?.platform === 'slack') : []
-  const mayApprove = await Promise.all(candidates.map((task) => desk.inbox.may(actor, 'approve', task.id)))
+  const toDecide =
+    waiting.kind === 'page' ? await Promise.all(waiting.tasks.map((task) => decidable(desk, actor, task.id))) : []
   return {
     problem: desk.wire.problem,
     refusal: mayUse ? null : 'You are not on the list of people who may use the assistant. Ask whoever runs it.',
     tasks: mine.kind === 'page' ? mine.tasks : [],
-    toDecide: candidates.filter((_task, index) => mayApprove[index]),
+    toDecide: toDecide.flat(),
   }
+}
+
+async function decidable(desk: Desk, actor: Actor, taskId: number): Promise<HomeContent['toDecide']> {
+  if (!(await desk.inbox.may(actor, 'approve', taskId))) return []
+  const found = await desk.inbox.get(actor, taskId)
+  if (found.kind !== 'found' || found.task.status !== 'awaiting_approval') return []
+  return [{ task: found.task, hash: shortHash(found.task.approval.hash) }]
 }
 
 export function homeView(content: HomeContent, { self, command }: Pick<Desk, 'self' | 'command'>): types.HomeView {
@@ -48,7 +58,7 @@ export function homeView(content: HomeContent, { self, command }: Pick<Desk, 'se
     blocks: [
       section(content.problem === '' ? '🟢 *All is well*' : '🔴 *Something is wrong*'),
       ...context([content.problem, content.refusal ?? ''].filter((line) => line !== '')),
-      ...group('✋ Waits for your decision', content.toDecide, decisionButtons),
+      ...toDecideGroup(content.toDecide),
       ...group('⏳ Yours, not finished', running, runningButtons),
       ...group('Your last tasks', ended, endedButtons),
       ...(content.tasks.length === 0 ? [section('You have no tasks yet.')] : []),
@@ -71,11 +81,18 @@ function group(
   return [{ type: 'header', text: { type: 'plain_text', text: title } }, ...rows]
 }
 
-function decisionButtons(task: TaskSummary): types.Button[] {
+function toDecideGroup(waiting: HomeContent['toDecide']): types.KnownBlock[] {
+  const hashes = new Map(waiting.map(({ task, hash }) => [task.id, hash]))
+  const tasks = waiting.map(({ task }) => task)
+  return group('✋ Waits for your decision', tasks, (task) => decisionButtons(task.id, hashes.get(task.id) ?? null))
+}
+
+function decisionButtons(taskId: number, hash: string | null): types.Button[] {
+  const id = (verb: Verb) => encodeControl({ verb, taskId, hash })
   return [
-    { ...button(`approve:${task.id}`, 'Approve'), style: 'primary' },
-    button(`edit:${task.id}`, 'Look at the plan'),
-    { ...button(`reject:${task.id}`, 'Reject'), style: 'danger' },
+    button(id('edit'), 'Look at the plan'),
+    { ...button(id('approve'), 'Approve'), style: 'primary' },
+    { ...button(id('reject'), 'Reject'), style: 'danger' },
   ]
 }
 

@@ -4,11 +4,12 @@
  */
 import type { ChatLimits } from '../../src/ports/chat-adapter.ts'
 
+/** Together the parts of any one message stay below 13 200 characters, where Slack was seen to refuse. */
 export const LIMITS = {
   /** Top-level `text`: what notifications and screen readers get. `chat.update` fails from about 3 000 on. */
   text: 300,
   sectionText: 2900,
-  contextText: 2000,
+  contextText: 400,
   contextElements: 10,
   buttonLabel: 75,
   buttons: 10,
@@ -22,8 +23,6 @@ export const LIMITS = {
   inputText: 3000,
   inputLabel: 150,
   homeTasks: 10,
-  /** Characters of one message, all blocks together; Slack refuses from about 13 200 on. */
-  messageText: 11_000,
   files: 10,
 } as const
 
@@ -37,5 +36,5 @@ export const CHAT_LIMITS: ChatLimits = {
   minEditIntervalMs: (liveCards) => Math.max(MIN_EDIT_INTERVAL_MS, EDIT_SHARE_MS * liveCards),
   editBudget: 'shared',
   maxEditAgeMs: null,
-  approvalChars: 7000,
+  approvalChars: 6000,
 }

@@ -1,6 +1,7 @@
 /** The three forms: edit a plan, reject it, run a message as a task. Pure: forms out, answers in. */
 import type { types } from '@slack/bolt'
 import { z } from 'zod'
+import { formatCount } from '../../src/core/format.ts'
 import { safeSlice, withEllipsis } from '../../src/core/text.ts'
 import { escapeText, escapeWithin, section } from './blocks.ts'
 import { LIMITS } from './limits.ts'
@@ -118,7 +119,7 @@ export function runForm(intent: ShortcutIntent): Modal {
   const isCut = intent.text.length > LIMITS.inputText
   const notes = [
     ...(isCut ? ['The message is longer than a form can hold; this is its beginning.'] : []),
-    ...(intent.fileIds.length === 0 ? [] : [`Its ${intent.fileIds.length} file(s) come along.`]),
+    ...(intent.fileIds.length === 0 ? [] : [`Comes along: ${formatCount(intent.fileIds.length, 'file')}.`]),
   ]
   return {
     type: 'modal',

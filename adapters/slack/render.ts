@@ -129,36 +129,38 @@ function tail({ tail: view }: CardView): SlackBlock[] {
 }
 
 function renderApproval(view: ApprovalView): SlackMessage {
-  const title = inline(view.headline, 500)
+  const title = inline(view.headline, 300)
   const head =
     view.decided === null ? `✋ ${mentions(view.mentions)}*${title}*` : `*${title}*\n${inline(view.decided, 500)}`
   return {
     text: summary(view),
     blocks: [
       section(head),
-      ...(view.why === '' ? [] : [section(inline(view.why, 1000))]),
+      ...(view.why === '' ? [] : [section(inline(view.why, 600))]),
       ...richText(commandParts(view.commands)),
-      ...context([...view.terms, `plan ${view.hash}`]),
+      ...context([...view.terms.slice(0, 4), `plan ${view.hash}`]),
       ...controlRow(view.controls),
     ],
   }
 }
 
-const APPROVAL_ROOM = 8000
+/** Characters of commands, and of what is said about them, in one message. */
+const APPROVAL_ROOM = { commands: 6500, words: 2000, maxWords: 300 } as const
 
 /** Each command in full as far as the room goes; what is not shown is always counted. */
 function commandParts(commands: ApprovalView['commands']): Parameters<typeof richText>[0] {
-  let room = APPROVAL_ROOM
+  const wordRoom = Math.min(APPROVAL_ROOM.maxWords, Math.floor(APPROVAL_ROOM.words / Math.max(1, commands.length)))
+  let room: number = APPROVAL_ROOM.commands
   return commands.flatMap((command, index) => {
-    const shown = cut(command.text, Math.max(0, room))
+    const shown = cut(command.text, room)
     room -= shown.text.length
     const hidden = command.hidden + shown.hidden
-    const words = [
-      command.badges.join(', '),
-      ...command.reasons.slice(0, 3).map((reason) => withEllipsis(reason, 200)),
-      ...(hidden === 0 ? [] : [`${hidden} more characters are not shown here: see Edit plan`]),
-    ].filter((word) => word !== '')
-    const label = richLine([plain(`${index + 1}  ${words.join(' · ')}`)])
+    const words = withEllipsis(
+      [command.badges.join(', '), ...command.reasons].filter((word) => word !== '').join(' · '),
+      wordRoom,
+    )
+    const note = hidden === 0 ? '' : ` · ${hidden} characters hidden`
+    const label = richLine([plain(`${index + 1}  ${words}${note}`)])
     return shown.text === '' ? [label] : [label, preformatted(shown.text)]
   })
 }

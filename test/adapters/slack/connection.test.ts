@@ -166,3 +166,34 @@ test('events that came while no socket was open are taken once it is', async () 
   h.slack.user.dm('U0ANA', 'make a file')
   await eventually(() => expect(h.inbox.submitted).toHaveLength(1))
 })
+
+test('stopping lets what has been acknowledged come to its end', async () => {
+  await using h = await startHarness()
+  const gate = Promise.withResolvers<void>()
+  h.inbox.next.submit.push(async () => {
+    await gate.promise
+    return { kind: 'full', sentence: 'The queue is full.' }
+  })
+  h.slack.user.dm('U0ANA', 'make a file')
+  await eventually(() => expect(h.inbox.submitted).toHaveLength(1))
+  let isStopped = false
+  const stopping = h.adapter[Symbol.asyncDispose]().then(() => {
+    isStopped = true
+  })
+  await new Promise(setImmediate)
+  expect(isStopped).toBe(false)
+  gate.resolve()
+  await stopping
+  expect(JSON.stringify(h.slack.world.ephemerals)).toContain('The queue is full.')
+})
+
+test('stopping does not wait for ever', async () => {
+  await using h = await startHarness()
+  h.inbox.next.submit.push(() => new Promise(() => undefined))
+  h.slack.user.dm('U0ANA', 'make a file')
+  await eventually(() => expect(h.inbox.submitted).toHaveLength(1))
+  const stopping = h.adapter[Symbol.asyncDispose]()
+  await eventually(() => expect(h.clock.waiting).toBeGreaterThan(0))
+  h.clock.advance(5000)
+  await stopping
+})
