@@ -36,6 +36,7 @@ export function createDiscordAdapter(options: DiscordAdapterOptions): ChatAdapte
   const openAnswers = createOpenAnswers()
   let inbox: Inbox | undefined
   let commandsProblem = ''
+  const running = new Set<Promise<void>>()
   const parts = lazyParts({ rest, notes, logger, ...openAnswers })
   const register = async () => {
     commandsProblem = await registerOrExplain(parts, options)
@@ -46,23 +47,14 @@ export function createDiscordAdapter(options: DiscordAdapterOptions): ChatAdapte
     const act = async () => {
       if (inbox === undefined) return
       const { api, channels, identity } = await parts()
-      const readsContent = () => gateway.readsContent
-      await handler(payload, {
-        api,
-        channels,
-        inbox,
-        presenter,
-        clock,
-        logger,
-        notes,
-        botId: identity.botId,
-        readsContent,
-        openAnswers,
-      })
+      const shared = { api, channels, inbox, presenter, clock, logger, notes, openAnswers }
+      await handler(payload, { ...shared, botId: identity.botId, readsContent: () => gateway.readsContent })
     }
-    act().catch((error: unknown) =>
+    const handling = act().catch((error: unknown) =>
       logger.error({ error: errorLine(error) }, 'something that came from Discord was lost'),
     )
+    running.add(handling)
+    void handling.finally(() => running.delete(handling))
   }
 
   const noMark = (error: unknown) => logger.debug({ error: errorLine(error) }, 'a mark could not be set')
@@ -97,11 +89,21 @@ export function createDiscordAdapter(options: DiscordAdapterOptions): ChatAdapte
     },
     async [Symbol.asyncDispose]() {
       inbox = undefined
+      await settled(running, clock)
       await gateway[Symbol.asyncDispose]()
       rest.clearHashSweeper()
       rest.clearHandlerSweeper()
     },
   }
+}
+
+const FLUSH_MS = 5000
+
+/** What is being handled may finish, so that nobody is left without an answer; but nobody waits long for it. */
+async function settled(running: ReadonlySet<Promise<void>>, clock: Clock): Promise<void> {
+  const late = Promise.withResolvers<void>()
+  using _timer = clock.after(FLUSH_MS, late.resolve)
+  await Promise.race([Promise.all(running), late.promise])
 }
 
 /** Where attachments may come from: Discord's own hosts, and a server that stands in for it. */

@@ -21,8 +21,10 @@ export type MessageBody = Pick<
   'content' | 'embeds' | 'components' | 'flags' | 'allowed_mentions'
 >
 
+type ComponentsBody = MessageBody & { components: APIMessageTopLevelComponent[] }
+
 /** `marker`: a number that can be read back from the message later, to tell which post it was; null for none. */
-export function renderMessage(view: MessageView, marker: number | null): MessageBody {
+export function renderMessage(view: MessageView, marker: number | null): ComponentsBody {
   const drawing = draw(view)
   return {
     components: drawing.accent === null ? bare(drawing, marker) : boxed(drawing, drawing.accent, marker),

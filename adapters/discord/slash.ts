@@ -108,7 +108,7 @@ async function show({ actor, answer, context }: Turn, taskId: number): Promise<v
   if (found.kind !== 'found') return answer.say(found.sentence)
   const card = await context.presenter.card(taskId)
   if (card === undefined) return answer.say(`There is no task #${taskId}.`)
-  await answer.show([...(renderMessage(card, null).components ?? [])] as Parameters<typeof answer.show>[0])
+  await answer.show(renderMessage(card, null).components)
 }
 
 async function logs({ actor, answer, context }: Turn, taskId: number, lines: number): Promise<void> {
