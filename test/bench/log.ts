@@ -1,62 +1,38 @@
 /** A task's log against the raw pipe on the same disk, interleaved in one run: what a step prints, the tail, and the live tail. */
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { closeSync, mkdtempSync, openSync, rmSync, statSync, writeSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { closeSync, openSync, rmSync, statSync, writeSync } from 'node:fs'
 import { join } from 'node:path'
 import { monitorEventLoopDelay } from 'node:perf_hooks'
 import { createInterface } from 'node:readline'
 import type { Readable } from 'node:stream'
 import { setTimeout as wait } from 'node:timers/promises'
 import { createRedactor } from '../../src/core/redact.ts'
-import type { Clock } from '../../src/ports/clock.ts'
 import type { Workspace } from '../../src/ports/workspace.ts'
 import { createWorkspace } from '../../src/workspace/workspace.ts'
+import type { Bench, Figure } from './figure.ts'
+import { latencies, spreadOf, times, versus } from './measure.ts'
+import { quiet, realClock, temporaryFolder } from './stand.ts'
 
-export interface ThroughputResult {
-  name: string
-  /** Megabytes per second, medians of the rounds. */
-  ours: number
-  raw: number
-  ratio: number
-  /** Most resident memory while it ran, above the raw pipe's, in megabytes. */
-  memoryAddedMb: number
-  /** Longest time that the event loop stood still while ours ran. */
-  loopDelayMaxMs: number
-}
-
-export interface LatencyResult {
-  name: string
-  p50Ms: number
-  p99Ms: number
-  maxMs: number
+export const bench: Bench = {
+  async run(): Promise<readonly Figure[]> {
+    return [
+      ...(await throughput('1 GB in 80-byte lines', { line: LINE, bytes: 1e9, rounds: 3 })),
+      ...(await throughput('5 million short lines', { line: 'ok 12', bytes: 5e6 * 6, rounds: 5 })),
+      ...(await benchTail()),
+      ...(await benchFollow()),
+      ...(await benchFollowAcross()),
+    ]
+  },
 }
 
 const LINE = 'step 3: converted image 0118 of 0240 to out/IMG_0118.webp at quality 80, 1.2 s'
-const silent = (): void => undefined
-const logger = { debug: silent, info: silent, warn: silent, error: silent }
-const clock: Clock = {
-  now: Date.now,
-  after(ms, action) {
-    const timer = setTimeout(action, ms)
-    return { [Symbol.dispose]: () => clearTimeout(timer) }
-  },
-}
 
 /** Twelve secrets, as a program with both chats and an API has at most. */
 function workspaceIn(root: string): Workspace {
   const secrets = Array.from({ length: 12 }, (_, index) => `a-secret-of-usual-length-${index}-0123456789abcdef`)
   const limits = { logBytes: 2 ** 32, outputFiles: 10, outputBytes: 1, inputBytes: 1, inputs: 1, depth: 9 }
-  return createWorkspace({ root, clock, logger, redactor: createRedactor({ secrets }), limits })
-}
-
-/** 1 GB in 80-byte lines. */
-export function benchLongLines(rounds = 3): Promise<ThroughputResult> {
-  return throughput('1 GB in 80-byte lines', { line: LINE, bytes: 1e9, rounds })
-}
-
-export function benchShortLines(rounds = 3): Promise<ThroughputResult> {
-  return throughput('5 million short lines', { line: 'ok 12', bytes: 5e6 * 6, rounds })
+  return createWorkspace({ root, clock: realClock, logger: quiet, redactor: createRedactor({ secrets }), limits })
 }
 
 interface Print {
@@ -65,36 +41,42 @@ interface Print {
   rounds: number
 }
 
-async function throughput(name: string, print: Print): Promise<ThroughputResult> {
-  const root = mkdtempSync(join(tmpdir(), 'assistant-bench-'))
-  const ours: number[] = []
-  const raw: number[] = []
-  let memoryAdded = 0
-  let loopDelay = 0
-  try {
-    for (let round = 0; round < print.rounds; round++) {
-      const bare = await measured(print, (output) => pipeRaw(output, join(root, 'raw')))
-      const taskId = round + 1
+async function throughput(name: string, print: Print): Promise<readonly Figure[]> {
+  using folder = temporaryFolder()
+  const root = folder.path
+  const memory: number[] = []
+  const stalls: number[] = []
+  let rawPeak = 0
+  let taskId = 0
+  const rate = await versus({
+    name,
+    unit: 'MB/s',
+    rounds: print.rounds,
+    peer: {
+      name: 'raw pipe to a file',
+      async measure() {
+        const bare = await measured(print, (output) => pipeRaw(output, join(root, 'raw')))
+        rawPeak = bare.peakBytes
+        return bare.rate
+      },
+    },
+    async ours() {
       const workspace = workspaceIn(root)
+      taskId += 1
       const log = await measured(print, (output) => pipeToLog(output, workspace, taskId))
       await workspace.remove(taskId)
-      raw.push(bare.rate)
-      ours.push(log.rate)
-      memoryAdded = Math.max(memoryAdded, log.peakBytes - bare.peakBytes)
-      loopDelay = Math.max(loopDelay, log.loopDelayMs)
-    }
-  } finally {
-    rmSync(root, { recursive: true, force: true })
-  }
-  const ratio = median(ours) / median(raw)
-  return {
-    name,
-    ours: median(ours),
-    raw: median(raw),
-    ratio,
-    memoryAddedMb: memoryAdded / 1e6,
-    loopDelayMaxMs: loopDelay,
-  }
+      memory.push((log.peakBytes - rawPeak) / 1e6)
+      stalls.push(log.loopDelayMs)
+      return log.rate
+    },
+    goal: { of: 'ratio', atLeast: 0.5 },
+    note: 'redacted',
+  })
+  return [
+    rate,
+    { name: `${name}, memory added`, unit: 'MB', ours: spreadOf(memory), goal: { of: 'ours', atMost: 32 } },
+    { name: `${name}, longest stall`, unit: 'ms', ours: spreadOf(stalls.slice(1)), goal: { of: 'ours', atMost: 20 } },
+  ]
 }
 
 async function measured(print: Print, drain: (output: Readable) => Promise<void>) {
@@ -134,95 +116,72 @@ async function pipeToLog(output: Readable, workspace: Workspace, taskId: number)
 }
 
 /** The last 200 lines of a log of 1 MB and of 1 GB: they should cost the same. */
-export async function benchTail(samples = 500): Promise<readonly LatencyResult[]> {
-  const root = mkdtempSync(join(tmpdir(), 'assistant-bench-'))
-  try {
-    const workspace = workspaceIn(root)
-    const results: LatencyResult[] = []
-    for (const [taskId, bytes] of [
-      [1, 1e6],
-      [2, 1e9],
-    ] as const) {
-      await using log = await workspace.openLog(taskId)
-      const block = Buffer.from(`${LINE}\n`.repeat(1000))
-      for (let written = 0; written < bytes; written += block.length) await log.write(block)
-      await log.note('written')
-      const size = statSync(join(root, `task-${taskId}`, 'log', '0000000000000000.log')).size
-      const times: number[] = []
-      for (let sample = 0; sample < samples; sample++) {
-        const begun = performance.now()
-        await workspace.tail(taskId, 200)
-        times.push(performance.now() - begun)
-      }
-      results.push(latency(`last 200 lines of ${Math.round(size / 1e6)} MB`, times))
-    }
-    return results
-  } finally {
-    rmSync(root, { recursive: true, force: true })
+async function benchTail(samples = 500): Promise<readonly Figure[]> {
+  using folder = temporaryFolder()
+  const root = folder.path
+  const workspace = workspaceIn(root)
+  const figures: Figure[] = []
+  for (const [taskId, bytes] of [
+    [1, 1e6],
+    [2, 1e9],
+  ] as const) {
+    await using log = await workspace.openLog(taskId)
+    const block = Buffer.from(`${LINE}\n`.repeat(1000))
+    for (let written = 0; written < bytes; written += block.length) await log.write(block)
+    await log.note('written')
+    const size = statSync(join(root, `task-${taskId}`, 'log', '0000000000000000.log')).size
+    const all = await times(samples, () => workspace.tail(taskId, 200))
+    const [p50] = latencies(`last 200 lines of ${Math.round(size / 1e6)} MB`, all, { p50: 1 })
+    if (p50 !== undefined) figures.push(p50)
   }
+  return figures
 }
 
 /** From write() to the follower's line, in this process. */
-export async function benchFollow(samples = 300): Promise<LatencyResult> {
-  const root = mkdtempSync(join(tmpdir(), 'assistant-bench-'))
+async function benchFollow(samples = 300): Promise<readonly Figure[]> {
+  using folder = temporaryFolder()
+  const root = folder.path
   const abort = new AbortController()
-  try {
-    const workspace = workspaceIn(root)
-    await using log = await workspace.openLog(1)
-    const times: number[] = []
-    const following = (async () => {
-      const isOver = async (): Promise<boolean> => false
-      for await (const { text } of workspace.follow(1, 0, { signal: abort.signal, isOver })) {
-        times.push(performance.timeOrigin + performance.now() - Number(text))
-      }
-    })()
-    for (let sample = 0; sample < samples; sample++) {
-      await log.write(Buffer.from(`${performance.timeOrigin + performance.now()}\n`))
-      await wait(5)
+  const workspace = workspaceIn(root)
+  await using log = await workspace.openLog(1)
+  const all: number[] = []
+  const following = (async () => {
+    const isOver = async (): Promise<boolean> => false
+    for await (const { text } of workspace.follow(1, 0, { signal: abort.signal, isOver })) {
+      all.push(performance.timeOrigin + performance.now() - Number(text))
     }
-    await wait(200)
-    abort.abort()
-    await following
-    return latency('print to follower, same process', times)
-  } finally {
-    rmSync(root, { recursive: true, force: true })
+  })()
+  for (let sample = 0; sample < samples; sample++) {
+    await log.write(Buffer.from(`${performance.timeOrigin + performance.now()}\n`))
+    await wait(5)
   }
+  await wait(200)
+  abort.abort()
+  await following
+  return latencies('print to follower, same process', all, { p99: 20 })
 }
 
 /** From write() here to the follower's line in another process. */
-export async function benchFollowAcross(samples = 300): Promise<LatencyResult> {
-  const root = mkdtempSync(join(tmpdir(), 'assistant-bench-'))
-  try {
-    const workspace = workspaceIn(root)
-    await using log = await workspace.openLog(1)
-    const fixture = join(import.meta.dirname, '../fixtures/workspace-follower.ts')
-    const child = spawn(process.execPath, [fixture, root], { stdio: ['ignore', 'pipe', 'inherit'] })
-    const exited = once(child, 'exit')
-    const reader = createInterface({ input: child.stdout })
-    await once(reader, 'line')
-    const times: number[] = []
-    reader.on('line', (line) => {
-      const heard: { text: string; at: number } = JSON.parse(line)
-      if (heard.text !== 'the end') times.push(heard.at - Number(heard.text))
-    })
-    for (let sample = 0; sample < samples; sample++) {
-      await log.write(Buffer.from(`${performance.timeOrigin + performance.now()}\n`))
-      await wait(5)
-    }
-    await log.write(Buffer.from('the end\n'))
-    await exited
-    return latency('print to follower, another process', times)
-  } finally {
-    rmSync(root, { recursive: true, force: true })
+async function benchFollowAcross(samples = 300): Promise<readonly Figure[]> {
+  using folder = temporaryFolder()
+  const root = folder.path
+  const workspace = workspaceIn(root)
+  await using log = await workspace.openLog(1)
+  const fixture = join(import.meta.dirname, '../fixtures/workspace-follower.ts')
+  const child = spawn(process.execPath, [fixture, root], { stdio: ['ignore', 'pipe', 'inherit'] })
+  const exited = once(child, 'exit')
+  const reader = createInterface({ input: child.stdout })
+  await once(reader, 'line')
+  const all: number[] = []
+  reader.on('line', (line) => {
+    const heard: { text: string; at: number } = JSON.parse(line)
+    if (heard.text !== 'the end') all.push(heard.at - Number(heard.text))
+  })
+  for (let sample = 0; sample < samples; sample++) {
+    await log.write(Buffer.from(`${performance.timeOrigin + performance.now()}\n`))
+    await wait(5)
   }
-}
-
-function latency(name: string, times: readonly number[]): LatencyResult {
-  const sorted = times.toSorted((a, b) => a - b)
-  const at = (share: number): number => sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * share))] ?? 0
-  return { name, p50Ms: at(0.5), p99Ms: at(0.99), maxMs: at(1) }
-}
-
-function median(values: readonly number[]): number {
-  return values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)] ?? 0
+  await log.write(Buffer.from('the end\n'))
+  await exited
+  return latencies('print to follower, another process', all, { p99: 50 })
 }
