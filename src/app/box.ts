@@ -9,6 +9,7 @@ const NOTE = 'box'
 
 const boxSchema = z.object({
   strength: z.enum(['full', 'weak', 'none']),
+  givesNetwork: z.boolean(),
   layers: z.array(z.string()),
   environment: z.record(z.string(), z.string()),
   limits: z.record(z.string(), z.number()),
@@ -31,6 +32,7 @@ export async function measureBox(config: Config, sandbox: Sandbox, store: Store)
   const report = await sandbox.check()
   const box: Box = {
     strength: report.strength,
+    givesNetwork: report.givesNetwork,
     layers: report.layers.filter((layer) => layer.on).map((layer) => layer.name),
     environment: config.sandbox.environment,
     limits: {

@@ -2,7 +2,7 @@
 import { chmodSync, mkdirSync } from 'node:fs'
 import type { Config } from '../../config/config.ts'
 import { createRedactor, type Redactor } from '../core/redact.ts'
-import type { ReviewPlan } from '../core/review.ts'
+import type { Reviewer } from '../core/review.ts'
 import type { Platform } from '../core/task.ts'
 import { createInbox, type RunningInbox } from '../inbox/inbox.ts'
 import { AdapterError, type ChatAdapter } from '../ports/chat-adapter.ts'
@@ -24,7 +24,7 @@ export interface Parts extends AsyncDisposable {
   redactor: Redactor
   store: Store
   workspace: Workspace
-  review: ReviewPlan
+  reviewer: Reviewer
   inbox: RunningInbox
   /** Chats that this process speaks to, filled when they start. */
   chats: Map<Platform, ChatAdapter>
@@ -50,14 +50,17 @@ export async function openParts(config: Config, { writeLog }: OpenOptions): Prom
     limits: workspaceLimits(config),
   })
   const policy = openPolicy(config)
-  const review: ReviewPlan = (plan, strength) => policy.review(plan, { sandbox: strength })
+  const reviewer: Reviewer = {
+    review: (plan, box) => policy.review(plan, { sandbox: box.strength, networkPossible: box.givesNetwork }),
+    networkNeeded: (plan) => policy.networkNeeded(plan),
+  }
   const chats = new Map<Platform, ChatAdapter>()
   const inbox = createInbox({
     store,
     workspace,
     clock,
     logger,
-    review,
+    reviewer,
     access: { ...config.access, approverIsNotRequester: config.approval.notTheRequester },
     limits: {
       perRequester: config.limits.perRequester,
@@ -75,7 +78,7 @@ export async function openParts(config: Config, { writeLog }: OpenOptions): Prom
     redactor,
     store,
     workspace,
-    review,
+    reviewer,
     inbox,
     chats,
     async [Symbol.asyncDispose]() {

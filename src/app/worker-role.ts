@@ -48,12 +48,15 @@ export function openSandbox({ config, clock, logger }: Pick<Parts, 'config' | 'c
     slots: config.worker.concurrency,
     graceMs: config.sandbox.grace,
   }
-  return config.sandbox.kind === 'none' ? createUnsandboxed(options) : createBubblewrapSandbox(options)
+  const hosts = config.sandbox.networkHosts
+  return config.sandbox.kind === 'none'
+    ? createUnsandboxed(options)
+    : createBubblewrapSandbox({ ...options, network: { allowedHosts: hosts.length === 0 ? null : hosts } })
 }
 
 /** Starts to claim. The sandbox is measured first: without one that can start, nothing is claimed and SandboxError says what to do. */
 export async function startWorkerRole(parts: Parts, { role, only }: WorkerRoleOptions): Promise<WorkerRole> {
-  const { config, store, workspace, clock, logger, review } = parts
+  const { config, store, workspace, clock, logger, reviewer } = parts
   const sandbox = openSandbox(parts)
   await sandbox.sweep()
   const box = await measureBox(config, sandbox, store)
@@ -65,7 +68,7 @@ export async function startWorkerRole(parts: Parts, { role, only }: WorkerRoleOp
     workspace,
     planner: openPlanner(parts),
     sandbox,
-    review,
+    reviewer,
     box: async () => box,
     clock,
     logger,
@@ -79,7 +82,7 @@ export async function startWorkerRole(parts: Parts, { role, only }: WorkerRoleOp
     limits: sandboxLimits(config),
     printedBytes: config.limits.printed,
     environment: config.sandbox.environment,
-    networkPossible: box.layers.includes('network'),
+    networkPossible: box.givesNetwork,
     only,
   })
   const maintenance = startMaintenance({

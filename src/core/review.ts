@@ -1,7 +1,7 @@
 /** From a proposed plan to the round that is stored: policy's verdict on it, and the hash that an approval binds. */
 import { planHash } from './approval.ts'
 import type { PlannedRound } from './events.ts'
-import type { Plan } from './plan.ts'
+import type { NetworkRequest, Plan } from './plan.ts'
 import type { PlanAuthor, Task } from './task.ts'
 import { type PlanVerdict, riskRises } from './verdict.ts'
 
@@ -9,13 +9,20 @@ import { type PlanVerdict, riskRises } from './verdict.ts'
 export interface Box {
   /** 'full': every layer that is a promise is on; 'weak': some are missing; 'none': commands run on the host. */
   strength: 'full' | 'weak' | 'none'
+  /** Whether an approved plan can be given the network. */
+  givesNetwork: boolean
   /** Names of the layers that are on. */
   layers: readonly string[]
   environment: Readonly<Record<string, string>>
   limits: Readonly<Record<string, number>>
 }
 
-export type ReviewPlan = (plan: Plan, strength: Box['strength']) => PlanVerdict
+/** The policy, as far as a review needs it. */
+export interface Reviewer {
+  review(plan: Plan, box: Box): PlanVerdict
+  /** What network the commands call for, where the plan itself asks for none; null when none. */
+  networkNeeded(plan: Plan): NetworkRequest | null
+}
 
 export interface Proposal {
   plan: Plan
@@ -24,14 +31,19 @@ export interface Proposal {
   repairOf: string | null
 }
 
-/** The verdict covers the whole list; a repair whose risk is higher than that of the round before asks even where policy allows. */
-export function reviewRound(task: Task, proposal: Proposal, box: Box, review: ReviewPlan): PlannedRound {
-  const verdict = review(proposal.plan, box.strength)
+/**
+ * The verdict covers the whole list; a repair whose risk is higher than that of the round before asks even where policy allows.
+ * A plan whose commands call for the network asks for it, also where its author forgot to: one question to a person, not a failure.
+ */
+export function reviewRound(task: Task, proposal: Proposal, box: Box, reviewer: Reviewer): PlannedRound {
+  const plan = { ...proposal.plan, network: proposal.plan.network ?? reviewer.networkNeeded(proposal.plan) }
+  const verdict = reviewer.review(plan, box)
   const before = proposal.repairOf === null ? undefined : task.rounds.at(-1)?.verdict
   return {
     ...proposal,
+    plan,
     verdict: before === undefined ? verdict : askIfRiskRises(before, verdict),
-    hash: hashFor(task, proposal.plan, proposal.round, box),
+    hash: hashFor(task, plan, proposal.round, box),
   }
 }
 

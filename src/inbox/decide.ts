@@ -2,7 +2,7 @@
 import type { Actor } from '../core/actor.ts'
 import { shortHash } from '../core/approval.ts'
 import { type Plan, planSchema } from '../core/plan.ts'
-import { type Box, type ReviewPlan, reviewRound } from '../core/review.ts'
+import { type Box, type Reviewer, reviewRound } from '../core/review.ts'
 import { currentRound, type Task } from '../core/task.ts'
 import type { Clock } from '../ports/clock.ts'
 import type { ActOutcome, Refusal } from '../ports/inbox.ts'
@@ -16,7 +16,7 @@ export interface DecideOptions {
   store: Store
   clock: Clock
   door: Door
-  review: ReviewPlan
+  reviewer: Reviewer
   /** The box that a worker on this store has measured; undefined while none has. */
   box(): Promise<Box | undefined>
   approvalExpiryMs: number
@@ -63,7 +63,7 @@ export function createDecisions(options: DecideOptions): Decisions {
       if (box === undefined)
         return invalid('No worker is running, so the plan cannot be checked. Start one and try again.')
       const author = { kind: 'person', person: personOf(actor) } as const
-      const planned = reviewRound(task, { plan, author, round: task.round, repairOf: null }, box, options.review)
+      const planned = reviewRound(task, { plan, author, round: task.round, repairOf: null }, box, options.reviewer)
       if (planned.verdict.decision === 'deny') return invalid(`The policy does not allow this: ${reasons(planned)}`)
       const event = { ...planned, kind: 'plan_edited', expiresAt: clock.now() + options.approvalExpiryMs } as const
       const fence = { status: 'awaiting_approval', hash: waiting.approval.hash } as const

@@ -1,6 +1,6 @@
 import type { Actor } from '../core/actor.ts'
 import type { AccessRules } from '../core/authorize.ts'
-import type { Box, ReviewPlan } from '../core/review.ts'
+import type { Box, Reviewer } from '../core/review.ts'
 import { isFinal, type Platform, type Task } from '../core/task.ts'
 import type { Clock } from '../ports/clock.ts'
 import type { Inbox, SubmitOutcome } from '../ports/inbox.ts'
@@ -22,7 +22,7 @@ export interface InboxOptions {
   logger: Logger
   access: AccessRules
   limits: QueueLimits
-  review: ReviewPlan
+  reviewer: Reviewer
   box(): Promise<Box | undefined>
   approvalExpiryMs: number
   fetchInput: FetchInput

@@ -41,6 +41,8 @@ export interface SandboxReport {
   kind: 'bubblewrap' | 'none'
   strength: 'full' | 'weak' | 'none'
   layers: readonly SandboxLayer[]
+  /** Whether an approved plan can be given the network here: with a proxy of ours, or because there are no walls at all. */
+  givesNetwork: boolean
 }
 
 /** The sandbox never started. */

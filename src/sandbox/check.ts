@@ -4,6 +4,7 @@ import { allowPlan } from '../core/approval.ts'
 import { describeStepEnd, isSuccess } from '../core/outcome.ts'
 import { type Sandbox, SandboxError, type SandboxLimits, type SandboxReport } from '../ports/sandbox.ts'
 import { LAYER_PROBE, layersOf, USER_NAMESPACE_FIX } from './layers.ts'
+import { findProgram } from './programs.ts'
 import type { GroupPowers } from './task-groups.ts'
 
 const MEBIBYTE = 1024 * 1024
@@ -34,7 +35,8 @@ export async function checkBubblewrap(
     if (owner !== null) chownSync(work, owner.uid, owner.gid)
     const printed = await probe(sandbox, work)
     const layers = layersOf({ printed, uid: statSync(join(work, 'probe')).uid, powers })
-    return { kind: 'bubblewrap', strength: layers.every(({ on }) => on) ? 'full' : 'weak', layers }
+    const strength = layers.every(({ on }) => on) ? 'full' : 'weak'
+    return { kind: 'bubblewrap', strength, layers, givesNetwork: findProgram('socat') !== undefined }
   } finally {
     rmSync(work, { recursive: true, force: true })
   }

@@ -29,6 +29,7 @@ export function createUnsandboxed(options: UnsandboxedOptions): Sandbox {
 const REPORT: SandboxReport = {
   kind: 'none',
   strength: 'none',
+  givesNetwork: true,
   layers: [
     {
       name: 'sandbox',

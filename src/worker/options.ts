@@ -1,4 +1,4 @@
-import type { Box, ReviewPlan } from '../core/review.ts'
+import type { Box, Reviewer } from '../core/review.ts'
 import type { Clock } from '../ports/clock.ts'
 import type { Logger } from '../ports/logger.ts'
 import type { Planner } from '../ports/planner.ts'
@@ -15,7 +15,7 @@ export interface WorkerOptions {
   workspace: Workspace
   planner: Planner
   sandbox: Sandbox
-  review: ReviewPlan
+  reviewer: Reviewer
   /** What commands run in here; measured once. */
   box(): Promise<Box>
   clock: Clock

@@ -67,7 +67,7 @@ async function offer(
 ): Promise<PlanVerdict | undefined> {
   const round = run.task.rounds.length + 1
   const repairOf = round > 1 ? 'a command failed' : null
-  const planned = reviewRound(run.task, { plan, author, round, repairOf }, await options.box(), options.review)
+  const planned = reviewRound(run.task, { plan, author, round, repairOf }, await options.box(), options.reviewer)
   if (planned.verdict.decision === 'deny') return planned.verdict
   const expiresAt = options.clock.now() + options.approvalExpiryMs
   await run.apply(

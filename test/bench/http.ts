@@ -9,8 +9,9 @@ import { join } from 'node:path'
 import { isMainThread, parentPort, Worker, workerData } from 'node:worker_threads'
 import Database from 'better-sqlite3'
 import { z } from 'zod'
+import { systemClock } from '../../src/app/system-clock.ts'
 import { startApiOn } from '../adapters/http/api.ts'
-import { openRealApp, realClock } from '../adapters/real-app.ts'
+import { openRealApp } from '../adapters/real-app.ts'
 import type { Bench, Figure } from './figure.ts'
 import { fillStore } from './growth.ts'
 import { quantile, spreadOf, versus } from './measure.ts'
@@ -38,7 +39,7 @@ async function measureApi(tasks: number): Promise<readonly Figure[]> {
   await using app = await openRealApp()
   fillStore(join(app.home, 'tasks.db'), tasks)
   const limits = { requestsPerMinute: Number.MAX_SAFE_INTEGER }
-  await using api = await startApiOn(app.inbox, { clock: realClock, limits })
+  await using api = await startApiOn(app.inbox, { clock: systemClock, limits })
   const bare = await startBare(join(app.home, 'bare.db'), tasks)
   const port = Number(new URL(api.url).port)
   const slow: Record<string, number[]> = { [GET]: [], [POST]: [] }

@@ -10,6 +10,7 @@ import { isFinal, type Task, type TaskStatus } from '../../src/core/task.ts'
 import { createInbox, type InboxOptions, type RunningInbox } from '../../src/inbox/inbox.ts'
 import { createPolicy } from '../../src/policy/policy.ts'
 import type { Rule } from '../../src/policy/rules.ts'
+import type { Clock } from '../../src/ports/clock.ts'
 import type { Logger } from '../../src/ports/logger.ts'
 import type { Planner } from '../../src/ports/planner.ts'
 import type { Sandbox } from '../../src/ports/sandbox.ts'
@@ -45,6 +46,8 @@ export interface AssemblyOptions {
   replies?: readonly ScriptedReply[]
   summary?: string
   planner?: Planner
+  /** Default: the assembly's own manual clock. */
+  clock?: Clock
   box?: Partial<Box>
   access?: AccessRules
   rules?: readonly Rule[]
@@ -61,7 +64,8 @@ export interface Assembly extends AsyncDisposable {
   sandbox: Sandbox
   logged: string[]
   box: Box
-  /** A worker that has started; ended with the assembly. */
+  /** A worker that has not started; ended with the assembly, as all are. */
+  makeWorker(options?: Partial<WorkerOptions>): Worker
   startWorker(options?: Partial<WorkerOptions>): Promise<Worker>
   /** Submits as the local person. */
   ask(text: string): Promise<Task>
@@ -83,7 +87,8 @@ export const TEST_LIMITS = {
 export async function assemble(options: AssemblyOptions = {}): Promise<Assembly> {
   const folder = mkdtempSync(join(tmpdir(), 'assistant-'))
   chmodSync(folder, 0o755)
-  const clock = manualClock()
+  const manual = manualClock()
+  const clock = options.clock ?? manual
   const logged: string[] = []
   const log = (fields: object, message: string) => void logged.push(`${message} ${JSON.stringify(fields)}`)
   const logger: Logger = { debug: log, info: log, warn: log, error: log }
@@ -103,7 +108,10 @@ export async function assemble(options: AssemblyOptions = {}): Promise<Assembly>
     },
   })
   const policy = createPolicy({ rules: options.rules ?? [] })
-  const review: WorkerOptions['review'] = (plan, strength) => policy.review(plan, { sandbox: strength })
+  const reviewer: WorkerOptions['reviewer'] = {
+    review: (plan, { strength }) => policy.review(plan, { sandbox: strength }),
+    networkNeeded: (plan) => policy.networkNeeded(plan),
+  }
   const sandbox = createBubblewrapSandbox({
     clock,
     logger,
@@ -111,13 +119,20 @@ export async function assemble(options: AssemblyOptions = {}): Promise<Assembly>
     slots: 2,
     graceMs: 100,
   })
-  const box: Box = { strength: 'full', layers: ['test'], environment: {}, limits: { ...TEST_LIMITS }, ...options.box }
+  const box: Box = {
+    strength: 'full',
+    givesNetwork: true,
+    layers: ['test'],
+    environment: {},
+    limits: { ...TEST_LIMITS },
+    ...options.box,
+  }
   const inbox = createInbox({
     store,
     workspace,
     clock,
     logger,
-    review,
+    reviewer,
     access: options.access ?? OPEN_ACCESS,
     limits: { perRequester: 100, perPlace: 100, total: 1000 },
     box: async () => box,
@@ -137,7 +152,7 @@ export async function assemble(options: AssemblyOptions = {}): Promise<Assembly>
     workspace,
     planner,
     sandbox,
-    review,
+    reviewer,
     clock,
     logger,
     box: async () => box,
@@ -155,18 +170,23 @@ export async function assemble(options: AssemblyOptions = {}): Promise<Assembly>
     only: null,
     ...options.worker,
   }
+  function makeWorker(more: Partial<WorkerOptions> = {}): Worker {
+    const worker = createWorker({ ...base, id: `worker-${workers.length + 1}`, ...more })
+    workers.push(worker)
+    return worker
+  }
   return {
     folder,
-    clock,
+    clock: manual,
     store,
     workspace,
     inbox,
     sandbox,
     logged,
     box,
-    async startWorker(more = {}) {
-      const worker = createWorker({ ...base, id: `worker-${workers.length + 1}`, ...more })
-      workers.push(worker)
+    makeWorker,
+    async startWorker(more) {
+      const worker = makeWorker(more)
       await worker.start()
       return worker
     },

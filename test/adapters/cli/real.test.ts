@@ -1,10 +1,12 @@
 /** The commands on the real store, workspace, inbox, worker and sandbox. */
+
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, test, vi } from 'vitest'
+import { systemClock } from '../../../src/app/system-clock.ts'
 import type { Inbox } from '../../../src/ports/inbox.ts'
 import { scriptedPlan } from '../../fakes/scripted-planner.ts'
-import { openRealApp, type RealApp, realClock } from '../real-app.ts'
+import { openRealApp, type RealApp } from '../real-app.ts'
 import { CLI_ACTOR, type Cli, makeCliOn } from './cli.ts'
 
 /** A CLI in the app's folder that is its own worker when there is none. */
@@ -22,7 +24,7 @@ function cliOn(app: RealApp, { elsewhere = false, terminal = false } = {}): Cli<
     },
     [Symbol.asyncDispose]: async () => undefined,
   })
-  return makeCliOn({ inbox: app.inbox, terminal, more: { clock: realClock, directory: app.home, openClient } })
+  return makeCliOn({ inbox: app.inbox, terminal, more: { clock: systemClock, directory: app.home, openClient } })
 }
 
 test('run is its own worker: output, files and exit code 0; then every question about it', async () => {

@@ -13,15 +13,16 @@ import {
   taskPage,
   taskSchema,
 } from '../../../adapters/http/schemas.ts'
+import { systemClock } from '../../../src/app/system-clock.ts'
 import type { Inbox } from '../../../src/ports/inbox.ts'
 import { scriptedPlan } from '../../fakes/scripted-planner.ts'
-import { openRealApp, type RealApp, realClock } from '../real-app.ts'
+import { openRealApp, type RealApp } from '../real-app.ts'
 import { type Api, newToken, startApiOn } from './api.ts'
 
 type RealApi = Api<Inbox>
 
 async function startOn(app: RealApp, options: Parameters<typeof startApiOn>[1] = {}): Promise<RealApi> {
-  return startApiOn(app.inbox, { clock: realClock, ...options })
+  return startApiOn(app.inbox, { clock: systemClock, ...options })
 }
 
 async function read<Schema extends z.ZodType>(schema: Schema, response: Promise<Response>): Promise<z.infer<Schema>> {
