@@ -17,8 +17,9 @@ import {
 import { findForbiddenCharacter } from '../core/characters.ts'
 import { isForkBomb } from './fork-bomb.ts'
 import { hiddenCode, hiddenCodeOf } from './hidden-code.ts'
+import type { Input } from './reading.ts'
 import { type Arg, type Call, type FileUse, joinStatic, READ_LIMITS, type Reading } from './reading.ts'
-import { type Input, unwrap } from './unwrap.ts'
+import { unwrap } from './unwrap.ts'
 import { readAssignment, readWord } from './words.ts'
 
 interface Place {

@@ -62,3 +62,12 @@ export function staticArg(text: string): Arg {
 export function joinStatic(args: readonly Arg[]): string | undefined {
   return args.every((arg) => arg.isStatic) ? args.map((arg) => arg.text).join(' ') : undefined
 }
+
+/** What a call runs in turn. */
+export type Inner =
+  | { kind: 'call'; words: readonly Arg[]; hasMoreArgs: boolean }
+  | { kind: 'script'; text: string }
+  | { kind: 'unreadable'; why: string }
+
+/** What stands on the input of a call, as far as it can be told. */
+export type Input = { kind: 'none' } | { kind: 'text'; text: string } | { kind: 'unknown' }

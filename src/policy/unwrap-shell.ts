@@ -1,5 +1,4 @@
-import type { Arg, Call } from './reading.ts'
-import type { Inner, Input } from './unwrap.ts'
+import type { Arg, Call, Inner, Input } from './reading.ts'
 
 /** What a shell runs: the text behind -c, a script file (not read here), or its input. */
 export function unwrapShell(call: Call, input: Input): Inner[] {

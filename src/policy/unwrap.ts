@@ -1,16 +1,7 @@
 import { type OptionShape, skipOptions } from './options.ts'
 import { own } from './own.ts'
-import { type Arg, type Call, joinStatic, staticArg } from './reading.ts'
+import { type Arg, type Call, type Inner, type Input, joinStatic, staticArg } from './reading.ts'
 import { unwrapShell } from './unwrap-shell.ts'
-
-/** What stands on the input of a call, as far as it can be told. */
-export type Input = { kind: 'none' } | { kind: 'text'; text: string } | { kind: 'unknown' }
-
-/** What a call runs in turn. */
-export type Inner =
-  | { kind: 'call'; words: readonly Arg[]; hasMoreArgs: boolean }
-  | { kind: 'script'; text: string }
-  | { kind: 'unreadable'; why: string }
 
 interface Wrapper {
   shape: OptionShape
