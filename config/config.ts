@@ -4,6 +4,7 @@
  */
 import { existsSync, readFileSync, statSync } from 'node:fs'
 import { join, resolve } from 'node:path'
+import { unescape as decodeLeniently } from 'node:querystring'
 import { fileURLToPath } from 'node:url'
 import { parseEnv } from 'node:util'
 import { parse as parseYaml } from 'yaml'
@@ -44,12 +45,16 @@ export function loadConfig(sources: ConfigSources = {}): Readonly<Config> {
   const settingsFile = resolve(root, environment.ASSISTANT_SETTINGS ?? 'config/settings.yaml')
   const origins = new Map<string, Origin>()
   const settings = readSettingsFile(settingsFile)
-  addVariables(settings, origins, readEnvFile(envFile), '.env')
-  addVariables(settings, origins, readCredentials(environment), 'systemd credentials')
-  addVariables(settings, origins, environment, 'the environment')
+  const places = [
+    { variables: readEnvFile(envFile), place: '.env' },
+    { variables: readCredentials(environment), place: 'systemd credentials' },
+    { variables: environment, place: 'the environment' },
+  ]
+  for (const { variables, place } of places) addVariables(settings, origins, variables, place)
   const parsed = settingsSchema.safeParse(settings)
   if (!parsed.success) throw mistakes(parsed.error, settings, origins, settingsFile)
-  const secrets = secretsOf(parsed.data, environment)
+  const known = [...places.map(({ variables }) => variables), parsed.data.sandbox.environment]
+  const secrets = secretsOf(parsed.data, known)
   const warnings = warningsOf(envFile, environment)
   for (const name of SECRET_VARIABLES) delete environment[name]
   const home = resolve(root, parsed.data.home ?? '.')
@@ -147,11 +152,12 @@ function valueAt(tree: unknown, path: readonly string[]): unknown {
   return value
 }
 
-const SECRET_NAME = /TOKEN|SECRET|PASSWORD|PASSWD|API_?KEY|CREDENTIAL|PRIVATE/i
+const SECRET_NAME =
+  /TOKEN|SECRET|PASSWORD|PASSWD|PASSPHRASE|(API|ACCESS|AUTH|ENCRYPTION|MASTER|SIGNING)_?KEY|CREDENTIAL|PRIVATE|WEBHOOK|(^|_)(PASS|PAT|DSN)$/i
 const LEAST_SECRET_LENGTH = 8
 
-/** The settings' own secrets, and whatever else in the environment is named like one. */
-function secretsOf(settings: Settings, environment: NodeJS.ProcessEnv): string[] {
+/** The settings' own secrets, and whatever else in the environment, in `.env` or among what tasks are given is named like one. */
+function secretsOf(settings: Settings, places: readonly NodeJS.Dict<string>[]): string[] {
   const own = [
     settings.api.token,
     settings.model.apiKey,
@@ -159,10 +165,24 @@ function secretsOf(settings: Settings, environment: NodeJS.ProcessEnv): string[]
     settings.slack.appToken,
     settings.slack.signingSecret,
     settings.discord.token,
+    passwordIn(settings.model.host),
   ]
-  const named = Object.entries(environment).filter(([name]) => SECRET_NAME.test(name) && !name.startsWith('npm_'))
-  const values = [...own, ...named.map(([, value]) => value)]
+  const values = [...own, ...places.flatMap(namedAsSecret)]
   return [...new Set(values)].filter((value): value is string => value != null && value.length >= LEAST_SECRET_LENGTH)
+}
+
+/** Values of names such as GITHUB_TOKEN, and passwords in addresses such as DATABASE_URL's. */
+function namedAsSecret(variables: NodeJS.Dict<string>): (string | null)[] {
+  return Object.entries(variables).flatMap(([name, value = '']) => {
+    if (name.startsWith('npm_')) return []
+    return SECRET_NAME.test(name) ? [value, passwordIn(value)] : [passwordIn(value)]
+  })
+}
+
+function passwordIn(value: string): string | null {
+  if (!value.includes('://') || !value.includes('@')) return null
+  const { password = '' } = URL.parse(value) ?? {}
+  return password === '' ? null : decodeLeniently(password)
 }
 
 function warningsOf(envFile: string, environment: NodeJS.ProcessEnv): string[] {

@@ -1,4 +1,5 @@
 /** What commands run in: measured by a worker, kept in the store for the roles that have no sandbox. */
+import { createHash } from 'node:crypto'
 import { z } from 'zod'
 import type { Config } from '../../config/config.ts'
 import type { Box } from '../core/review.ts'
@@ -34,7 +35,7 @@ export async function measureBox(config: Config, sandbox: Sandbox, store: Store)
     strength: report.strength,
     givesNetwork: report.givesNetwork,
     layers: report.layers.filter((layer) => layer.on).map((layer) => layer.name),
-    environment: config.sandbox.environment,
+    environment: digests(config.sandbox.environment),
     limits: {
       ...sandboxLimits(config),
       stepTimeoutMs: config.worker.stepTimeout,
@@ -43,6 +44,12 @@ export async function measureBox(config: Config, sandbox: Sandbox, store: Store)
   }
   await store.setNote(NOTE, JSON.stringify(box))
   return box
+}
+
+/** Enough to tell that a value has changed; the values themselves may be secrets that tasks are meant to have, and are not stored. */
+function digests(environment: Readonly<Record<string, string>>): Record<string, string> {
+  const digest = (value: string) => createHash('sha256').update(value).digest('hex')
+  return Object.fromEntries(Object.entries(environment).map(([name, value]) => [name, digest(value)]))
 }
 
 /** What a worker on this store has measured last; undefined while none has. */

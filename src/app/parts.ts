@@ -15,6 +15,8 @@ import { createWorkspace } from '../workspace/workspace.ts'
 import { knownBox } from './box.ts'
 import { openPolicy } from './policy.ts'
 import { createProgramLog } from './program-log.ts'
+import { createRedactingStore } from './redacting-store.ts'
+import { createReviewer } from './review.ts'
 import { systemClock } from './system-clock.ts'
 
 export interface Parts extends AsyncDisposable {
@@ -41,7 +43,7 @@ export async function openParts(config: Config, { writeLog }: OpenOptions): Prom
   const redactor = createRedactor({ secrets: config.secrets })
   const logger = createProgramLog(config.logLevel, redactor, writeLog)
   makeFolders(config)
-  const store = await createStore({ file: config.databaseFile, clock, logger })
+  const store = createRedactingStore(await createStore({ file: config.databaseFile, clock, logger }), redactor)
   const workspace = createWorkspace({
     root: config.tasksFolder,
     clock,
@@ -49,11 +51,7 @@ export async function openParts(config: Config, { writeLog }: OpenOptions): Prom
     redactor,
     limits: workspaceLimits(config),
   })
-  const policy = openPolicy(config)
-  const reviewer: Reviewer = {
-    review: (plan, box) => policy.review(plan, { sandbox: box.strength, networkPossible: box.givesNetwork }),
-    networkNeeded: (plan) => policy.networkNeeded(plan),
-  }
+  const reviewer = createReviewer(openPolicy(config), redactor)
   const chats = new Map<Platform, ChatAdapter>()
   const inbox = createInbox({
     store,

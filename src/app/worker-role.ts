@@ -25,7 +25,12 @@ export interface WorkerRoleOptions {
   only: number | null
 }
 
-export function openPlanner({ config, clock, logger }: Pick<Parts, 'config' | 'clock' | 'logger'>): Planner {
+export function openPlanner({
+  config,
+  clock,
+  logger,
+  redactor,
+}: Pick<Parts, 'config' | 'clock' | 'logger' | 'redactor'>): Planner {
   const { model } = config
   const headers: Record<string, string> = model.apiKey === null ? {} : { Authorization: `Bearer ${model.apiKey}` }
   return createPlanner({
@@ -34,6 +39,7 @@ export function openPlanner({ config, clock, logger }: Pick<Parts, 'config' | 'c
     headers,
     clock,
     logger,
+    redactor,
     coldStartTimeoutMs: model.coldStart,
     idleTimeoutMs: model.idle,
     describeMachine,

@@ -1,4 +1,6 @@
 import { dropForbiddenCharacters } from '../core/characters.ts'
+import type { Redactor } from '../core/redact.ts'
+import { redactValue } from '../core/redact-value.ts'
 import type { PlanningPhase } from '../core/task.ts'
 import type { Clock } from '../ports/clock.ts'
 import type { Logger } from '../ports/logger.ts'
@@ -25,6 +27,8 @@ export interface PlannerOptions {
   headers?: Readonly<Record<string, string>>
   clock: Clock
   logger: Logger
+  /** Hides secrets in what the model is told: file names, and its own replies when it is asked again. */
+  redactor?: Redactor
   /** How long the first byte of a reply may take: a cold model needs minutes. */
   coldStartTimeoutMs: number
   idleTimeoutMs: number
@@ -45,11 +49,20 @@ const SUMMARY_TIMEOUT_MS = 90_000
 const STATUS_TIMEOUT_MS = 2000
 
 export function createPlanner(options: PlannerOptions): Planner {
-  const server = createModelServer(options)
+  const server = withoutSecrets(createModelServer(options), options.redactor)
   return {
     plan: (request, { signal, onPhase }) => plan({ server, options, request, signal, onPhase }),
     summarize: (request, { signal }) => summarize(server, options, request, signal),
     status: () => readStatus(server, options),
+  }
+}
+
+function withoutSecrets(server: ModelServer, redactor: Redactor | undefined): ModelServer {
+  if (redactor === undefined) return server
+  return {
+    ...server,
+    chat: (question, options) =>
+      server.chat({ ...question, messages: redactValue(question.messages, redactor) }, options),
   }
 }
 
