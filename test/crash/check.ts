@@ -1,0 +1,187 @@
+/** What must be true after any number of kills: over the store, the messages in Slack, the files on disk and the process table. */
+import { readdirSync, readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { isFinal, type TaskStatus } from '../../src/core/task.ts'
+import { nextStatus } from '../../src/core/transitions.ts'
+import { buttonsOf, type SlackMessage, type SlackWorld, visibleText } from '../fakes/slack-server-state.ts'
+import type { EventLook, Look, TaskLook } from './look.ts'
+import type { Asked } from './people.ts'
+
+export interface Evidence {
+  folder: string
+  look: Look
+  world: SlackWorld
+  asked: readonly Asked[]
+}
+
+export interface Findings {
+  /** A sentence for each thing that is not as it must be. */
+  violations: string[]
+  /** Acknowledged to Slack, then lost before the store had it. */
+  lostAfterAck: string[]
+  /** How many single facts were looked at. */
+  checked: number
+  tasks: number
+  interrupted: number
+}
+
+export function check(evidence: Evidence): Findings {
+  const tasks = evidence.look.tasks()
+  const events = evidence.look.events(0)
+  const found: Findings = {
+    violations: evidence.look.faults(),
+    lostAfterAck: [],
+    checked: 3,
+    tasks: tasks.length,
+    interrupted: 0,
+  }
+  const must = (holds: boolean, sentence: string): void => {
+    found.checked += 1
+    if (!holds) found.violations.push(sentence)
+  }
+  checkRequests(evidence.asked, tasks, found, must)
+  for (const task of tasks) {
+    const own = events.filter((each) => each.taskId === task.id)
+    checkCourse(task, own, must)
+    checkSteps(task, own, must)
+    if (task.ending?.includes('"interrupted"') === true) found.interrupted += 1
+    if (task.place_platform === 'slack') checkThread(task, evidence.world, must)
+  }
+  checkDeliveries(evidence.look, tasks, must)
+  checkDisk(evidence.folder, tasks, events, must)
+  return found
+}
+
+type Must = (holds: boolean, sentence: string) => void
+
+/** Accepted = finished + waiting, each request one task. */
+function checkRequests(asked: readonly Asked[], tasks: readonly TaskLook[], found: Findings, must: Must): void {
+  for (const request of asked) {
+    const name = `req-${request.number} (${request.way})`
+    const pattern = new RegExp(`req-${request.number}\\b`)
+    const made = tasks.filter(
+      ({ kind, description }) => (kind === 'request' || kind === 'refine') && pattern.test(description),
+    )
+    must(made.length <= 1, `${name} became ${made.length} tasks: ${made.map((task) => task.id)}`)
+    if (made.length === 1 || !request.isAccepted()) continue
+    if (request.way === 'api') must(false, `${name} was accepted and there is no task`)
+    else found.lostAfterAck.push(name)
+  }
+  for (const { id, status, lease_id } of tasks) {
+    must(isFinal(status) || status === 'awaiting_approval', `task ${id} is ${status} and nobody works on it`)
+    must(!isFinal(status) || lease_id === null, `task ${id} has ended and is held`)
+  }
+}
+
+/** The events of a task lead, by the table and no other way, to the status in its row. */
+function checkCourse(task: TaskLook, events: readonly EventLook[], must: Must): void {
+  let status: TaskStatus = 'pending'
+  for (const { event } of events) {
+    if (event.kind === 'submitted') continue
+    const next = nextStatus(status, event.kind)
+    must(next !== undefined, `task ${task.id}: ${event.kind} cannot happen while ${status}`)
+    status = next ?? status
+  }
+  must(status === task.status, `task ${task.id} is ${task.status}, its events say ${status}`)
+  must(
+    events.filter(({ event }) => event.kind === 'submitted').length === 1,
+    `task ${task.id} was submitted more than once`,
+  )
+}
+
+/** Each step at most once per approval; none of a plan that awaits or was refused one. */
+function checkSteps(task: TaskLook, events: readonly EventLook[], must: Must): void {
+  const started = new Set<string>()
+  let isAllowed = false
+  for (const { event } of events) {
+    if (event.kind === 'planned' || event.kind === 'plan_edited') isAllowed = false
+    if (event.kind === 'plan_allowed' || event.kind === 'approved') isAllowed = true
+    if (event.kind !== 'step_started') continue
+    const key = `${event.round}/${event.index}`
+    must(!started.has(key), `task ${task.id}: step ${key} was started twice`)
+    must(isAllowed, `task ${task.id}: step ${key} ran without an approval`)
+    started.add(key)
+  }
+  const approvals = events.filter(({ event }) => event.kind === 'approved')
+  const hashes = new Set(approvals.map(({ event }) => (event.kind === 'approved' ? event.hash : '')))
+  must(hashes.size === approvals.length, `task ${task.id}: one plan was approved twice`)
+}
+
+const ORDER = ['root', 'card', 'approval', 'result', 'files']
+
+/** Exactly one card, at most one result, files once, in this order; buttons that fit the end. */
+function checkThread(task: TaskLook, world: SlackWorld, must: Must): void {
+  const mine = world.messages.flatMap((message, at) => {
+    const role = roleOf(message, task.id)
+    return role === undefined ? [] : [{ role, at, message }]
+  })
+  const of = (role: string) => mine.filter((each) => each.role === role)
+  const where = `task ${task.id} (${task.status})`
+  must(of('card').length === 1, `${where} has ${of('card').length} cards`)
+  for (const role of new Set(mine.map((each) => each.role)))
+    must(of(role).length === 1, `${where} has ${role} ${of(role).length} times`)
+  const needsResult = task.status === 'done' || task.status === 'failed'
+  must(of('result').length === (needsResult ? 1 : 0), `${where} has ${of('result').length} results`)
+  const known = mine.filter(({ role }) => ORDER.includes(role)).map(({ role }) => role)
+  const sorted = [...known].sort((a, b) => ORDER.indexOf(a) - ORDER.indexOf(b))
+  must(known.join() === sorted.join(), `${where} reads ${known.join(', ')}`)
+  const files = task.status === 'done' && task.outputs !== null ? Number(JSON.parse(task.outputs).files) : 0
+  must(of('files').length === (files > 0 ? 1 : 0), `${where} has ${files} outputs and ${of('files').length} uploads`)
+  const threads = new Set(mine.map(({ message }) => message.threadTs ?? message.ts))
+  must(threads.size <= 1, `${where} is told in ${threads.size} threads`)
+  if (task.ending?.includes('"interrupted"') !== true) return
+  const verbs = mine.flatMap(({ message }) => buttonsOf(message.blocks)).map(({ actionId }) => actionId.split(':')[0])
+  for (const verb of ['restart', 'discard'])
+    must(verbs.includes(verb), `${where} was interrupted and offers no ${verb}`)
+}
+
+function roleOf(message: SlackMessage, taskId: number): string | undefined {
+  if (message.botId === undefined) return undefined
+  const payload = message.metadata?.event_payload
+  const key = typeof payload === 'object' && payload !== null && 'key' in payload ? String(payload.key) : ''
+  const [prefix, role] = [key.slice(0, key.indexOf(':')), key.slice(key.indexOf(':') + 1)]
+  if (prefix === `task-${taskId}`) return role
+  return new RegExp(`Files of task #${taskId}\\b`).test(visibleText(message.blocks)) ? 'files' : undefined
+}
+
+function checkDeliveries(look: Look, tasks: readonly TaskLook[], must: Must): void {
+  const status = new Map(tasks.map((task) => [task.id, task.status]))
+  for (const { task_id: id, settled, failure } of look.deliveries()) {
+    must(failure === null, `task ${id} could not be told: ${failure}`)
+    must(
+      settled === 1 || status.get(id) === 'awaiting_approval',
+      `task ${id} (${status.get(id)}) is not told to the end`,
+    )
+  }
+}
+
+/** Each command leaves a line in a file of its own: the machine's own count of what ran. */
+function checkDisk(folder: string, tasks: readonly TaskLook[], events: readonly EventLook[], must: Must): void {
+  for (const task of tasks) {
+    const work = join(folder, 'tasks', `task-${task.id}`, 'work')
+    const begun = events.filter((each) => each.taskId === task.id && each.event.kind === 'step_started').length
+    const counts = runsIn(work)
+    const isCopy = task.kind === 'resume' || task.kind === 'refine'
+    const parent = isCopy ? runsIn(join(folder, 'tasks', `task-${task.parent_id}`, 'work')) : new Map<string, number>()
+    let ran = 0
+    for (const [name, count] of counts) {
+      const own = count - (parent.get(name) ?? 0)
+      must(own <= 1, `task ${task.id}: ${name} ran ${own} times`)
+      ran += Math.max(0, own)
+    }
+    must(ran <= begun, `task ${task.id}: ${ran} commands ran and ${begun} were begun`)
+    if (task.status === 'done' && !isCopy && begun > 0) {
+      must(ran >= 1, `task ${task.id} is done and nothing of it ran`)
+    }
+  }
+}
+
+function runsIn(folder: string): Map<string, number> {
+  try {
+    const names = readdirSync(folder).filter((name) => name.startsWith('ran-'))
+    return new Map(names.map((name) => [name, readFileSync(join(folder, name), 'utf8').split('\n').length - 1]))
+  } catch {
+    // It never came to a folder.
+    return new Map()
+  }
+}
