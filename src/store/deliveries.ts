@@ -28,13 +28,13 @@ const SELECT = `SELECT d.task_id, d.cursor, d.attempts, d.next_attempt_at, d.fai
 export function createDeliveryReader(db: Database) {
   const one = db.prepare<[number], DeliveryRow>(`${SELECT} WHERE d.task_id = ?`)
   const unsettled = db.prepare<[string, number], DeliveryRow>(
-    `${SELECT} WHERE d.platform = CAST(? AS TEXT) AND d.settled = 0 AND d.failure IS NULL ORDER BY d.task_id LIMIT ?`,
+    `${SELECT} WHERE d.platform = CAST(? AS TEXT) AND d.settled = 0 AND d.failure IS NULL ORDER BY d.task_id LIMIT CAST(? AS INTEGER)`,
   )
   const failed = db.prepare<[number], DeliveryRow>(
-    `${SELECT} WHERE d.failure IS NOT NULL ORDER BY d.task_id DESC LIMIT ?`,
+    `${SELECT} WHERE d.failure IS NOT NULL ORDER BY d.task_id DESC LIMIT CAST(? AS INTEGER)`,
   )
   const messages = db.prepare<[number], MessageRow>(
-    'SELECT role, ref, frame, posted_at FROM message WHERE task_id = ? ORDER BY role',
+    'SELECT role, ref, frame, posted_at FROM message WHERE task_id = CAST(? AS INTEGER) ORDER BY role',
   )
 
   function whole(row: DeliveryRow): Delivery {

@@ -30,8 +30,8 @@ export type TaskReader = ReturnType<typeof createTaskReader>
 /**
  * The questions about tasks; every one is answered from an index, whatever the size of the file.
  *
- * A value that is compared with an indexed column is bound through CAST, here and in other hot places: SQLite as built for us (STAT4) plans a
- * statement anew for each value that it can see, which costs ten times the look-up.
+ * A value that is compared with an indexed column, and each LIMIT, is bound through CAST, here and in other hot places: SQLite as built for
+ * us (STAT4) plans a statement anew for each value that it can see, which costs ten times the look-up.
  */
 export function createTaskReader(db: Database) {
   const one = db.prepare<[number], TaskRow>(`SELECT ${TASK_COLUMNS} FROM task WHERE id = ?`)
@@ -52,10 +52,10 @@ export function createTaskReader(db: Database) {
     `SELECT ${TASK_COLUMNS} FROM task WHERE inputs_ready = 0 AND ended_at IS NULL ORDER BY id`,
   )
   const events = db.prepare<[number, number], EventRow>(
-    'SELECT * FROM event WHERE id > CAST(? AS INTEGER) ORDER BY id LIMIT ?',
+    'SELECT * FROM event WHERE id > CAST(? AS INTEGER) ORDER BY id LIMIT CAST(? AS INTEGER)',
   )
   const taskEvents = db.prepare<[number, number, number], EventRow>(
-    'SELECT * FROM event WHERE task_id = CAST(? AS INTEGER) AND id > CAST(? AS INTEGER) ORDER BY id LIMIT ?',
+    'SELECT * FROM event WHERE task_id = CAST(? AS INTEGER) AND id > CAST(? AS INTEGER) ORDER BY id LIMIT CAST(? AS INTEGER)',
   )
   const readPage = createPageReader(db)
 
@@ -118,7 +118,7 @@ function createPageReader(db: Database): (query: ListQuery, limit: number) => Ta
 
   function prepare(where: string) {
     return db.prepare<(string | number)[], TaskRow>(
-      `SELECT ${TASK_COLUMNS} FROM task WHERE ${where} id < CAST(? AS INTEGER) ORDER BY id DESC LIMIT ?`,
+      `SELECT ${TASK_COLUMNS} FROM task WHERE ${where} id < CAST(? AS INTEGER) ORDER BY id DESC LIMIT CAST(? AS INTEGER)`,
     )
   }
 

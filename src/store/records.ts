@@ -20,9 +20,11 @@ export function createAudit(db: Database) {
     `INSERT INTO audit (at, platform, scope, channel_id, user_id, name, action, task_id, allowed, detail)
      VALUES (@at, @platform, @scope, @channelId, @userId, @name, @action, @taskId, @allowed, @detail)`,
   )
-  const page = db.prepare<[number, number], AuditRow>('SELECT * FROM audit WHERE id < ? ORDER BY id DESC LIMIT ?')
+  const page = db.prepare<[number, number], AuditRow>(
+    'SELECT * FROM audit WHERE id < CAST(? AS INTEGER) ORDER BY id DESC LIMIT CAST(? AS INTEGER)',
+  )
   const ofTask = db.prepare<[number, number, number], AuditRow>(
-    'SELECT * FROM audit WHERE task_id = ? AND id < ? ORDER BY id DESC LIMIT ?',
+    'SELECT * FROM audit WHERE task_id = CAST(? AS INTEGER) AND id < CAST(? AS INTEGER) ORDER BY id DESC LIMIT CAST(? AS INTEGER)',
   )
   return {
     add({ actor, ...entry }: Omit<AuditEntry, 'id' | 'at'>, at: number): void {

@@ -9,7 +9,7 @@ export function createRetention(db: Database) {
     `SELECT id FROM task t WHERE ended_at IS NOT NULL AND ended_at < ?
        AND NOT EXISTS (SELECT 1 FROM task c WHERE c.parent_id = t.id AND c.ended_at IS NULL)
        AND NOT EXISTS (SELECT 1 FROM delivery d WHERE d.task_id = t.id AND d.settled = 0 AND d.failure IS NULL)
-     ORDER BY ended_at LIMIT ?`,
+     ORDER BY ended_at LIMIT CAST(? AS INTEGER)`,
   )
   // Its events, rounds, steps, approvals, delivery and messages go with it; the audit stays.
   const remove = db.prepare<[number]>('DELETE FROM task WHERE id = ? AND ended_at IS NOT NULL')

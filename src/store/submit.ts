@@ -86,11 +86,11 @@ function toNewRow(task: NewTask, facts: { now: number; waits: boolean; queueKey:
 function createFullness(db: Database): (task: NewTask, limits: QueueLimits) => keyof QueueLimits | undefined {
   const ofRequester = db.prepare<[string, string, number], { tasks: number }>(
     `SELECT count(*) AS tasks FROM (SELECT 1 FROM task WHERE requester_platform = CAST(? AS TEXT) AND requester_user = CAST(? AS TEXT)
-       AND status IN ('pending', 'planning', 'awaiting_approval', 'running') LIMIT ?)`,
+       AND status IN ('pending', 'planning', 'awaiting_approval', 'running') LIMIT CAST(? AS INTEGER))`,
   )
   const ofPlace = db.prepare<[string, string, number], { tasks: number }>(
     `SELECT count(*) AS tasks FROM (SELECT 1 FROM task WHERE place_platform = CAST(? AS TEXT) AND place_channel = CAST(? AS TEXT) AND place_channel IS NOT NULL
-       AND ended_at IS NULL LIMIT ?)`,
+       AND ended_at IS NULL LIMIT CAST(? AS INTEGER))`,
   )
   const ofAll = db.prepare<[], { tasks: number }>("SELECT tasks FROM status_count WHERE status = 'pending'")
 

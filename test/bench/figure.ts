@@ -1,7 +1,7 @@
 /** What a bench answers, and how it is shown. */
 import { styleText } from 'node:util'
 
-/** The middle of several values, with the lowest and the highest. */
+/** The middle of several values; half of them lay between `low` and `high`. */
 export interface Spread {
   median: number
   low: number

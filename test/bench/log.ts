@@ -11,7 +11,7 @@ import { createRedactor } from '../../src/core/redact.ts'
 import type { Workspace } from '../../src/ports/workspace.ts'
 import { createWorkspace } from '../../src/workspace/workspace.ts'
 import type { Bench, Figure } from './figure.ts'
-import { latencies, spreadOf, times, versus } from './measure.ts'
+import { latencies, single, times, versus } from './measure.ts'
 import { quiet, realClock, temporaryFolder } from './stand.ts'
 
 export const bench: Bench = {
@@ -74,8 +74,13 @@ async function throughput(name: string, print: Print): Promise<readonly Figure[]
   })
   return [
     rate,
-    { name: `${name}, memory added`, unit: 'MB', ours: spreadOf(memory), goal: { of: 'ours', atMost: 32 } },
-    { name: `${name}, longest stall`, unit: 'ms', ours: spreadOf(stalls.slice(1)), goal: { of: 'ours', atMost: 20 } },
+    { name: `${name}, memory added`, unit: 'MB', ours: single(Math.max(...memory)), goal: { of: 'ours', atMost: 32 } },
+    {
+      name: `${name}, longest stall`,
+      unit: 'ms',
+      ours: single(Math.max(...stalls.slice(1))),
+      goal: { of: 'ours', atMost: 20 },
+    },
   ]
 }
 

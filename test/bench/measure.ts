@@ -2,7 +2,7 @@
 import type { Figure, Goal, Spread } from './figure.ts'
 
 export function spreadOf(values: readonly number[]): Spread {
-  return { median: quantile(values, 0.5), low: Math.min(...values), high: Math.max(...values) }
+  return { median: quantile(values, 0.5), low: quantile(values, 0.25), high: quantile(values, 0.75) }
 }
 
 /** Of the values themselves, none in between. */
@@ -61,11 +61,10 @@ export async function versus({ name, unit, rounds, ours, peer, goal, note }: Ver
 
 /** Half of all were quicker than the first, all but a hundredth quicker than the second. */
 export function latencies(name: string, ms: readonly number[], goals: { p50?: number; p99?: number } = {}): Figure[] {
-  const spread = { low: Math.min(...ms), high: Math.max(...ms) }
   return [['p50', 0.5, goals.p50] as const, ['p99', 0.99, goals.p99] as const].map(([title, share, atMost]) => ({
     name: `${name}, ${title}`,
     unit: 'ms',
-    ours: { ...spread, median: quantile(ms, share) },
+    ours: single(quantile(ms, share)),
     ...(atMost === undefined ? {} : { goal: { of: 'ours', atMost } as const }),
   }))
 }

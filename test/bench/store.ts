@@ -5,7 +5,7 @@ import { rateOf, spreadOf, versus } from './measure.ts'
 import { openPlainjob } from './plainjob.ts'
 import { NO_LIMITS, openStand, request, type Synchronous } from './stand.ts'
 
-const ROUNDS = 7
+const ROUNDS = 21
 const RAW = 'raw better-sqlite3'
 
 export const bench: Bench = {
@@ -22,7 +22,7 @@ export const bench: Bench = {
 }
 
 /** A request becomes durable before the next one comes. */
-async function enqueueOneByOne(synchronous: Synchronous, atLeast: number, count = 600): Promise<Figure> {
+async function enqueueOneByOne(synchronous: Synchronous, atLeast: number, count = 150): Promise<Figure> {
   await using stand = await openStand(synchronous)
   const { store, raw } = stand
   return await versus({
@@ -36,7 +36,7 @@ async function enqueueOneByOne(synchronous: Synchronous, atLeast: number, count 
 }
 
 /** Requests that come together share a commit; raw ones cannot. */
-async function enqueueBurst(synchronous: Synchronous, count = 2000): Promise<Figure> {
+async function enqueueBurst(synchronous: Synchronous, count = 1000): Promise<Figure> {
   await using stand = await openStand(synchronous)
   const { store, raw } = stand
   return await versus({
@@ -50,7 +50,7 @@ async function enqueueBurst(synchronous: Synchronous, count = 2000): Promise<Fig
 }
 
 /** One worker takes a task and finishes it, with the events of both. */
-async function claimAndFinish(synchronous: Synchronous, atLeast: number, count = 500): Promise<Figure> {
+async function claimAndFinish(synchronous: Synchronous, atLeast: number, count = 150): Promise<Figure> {
   await using stand = await openStand(synchronous)
   const { store, raw } = stand
   const all = count * (ROUNDS + 1)
@@ -67,7 +67,7 @@ async function claimAndFinish(synchronous: Synchronous, atLeast: number, count =
 }
 
 /** A job queue on the same database library, at its own settings. */
-async function besidePlainjob(count = 500): Promise<readonly Result[]> {
+async function besidePlainjob(count = 150): Promise<readonly Result[]> {
   const plainjob = await openPlainjob()
   if ('skipped' in plainjob) return [plainjob]
   using queue = plainjob

@@ -81,6 +81,15 @@ test('no statement of the store reads or sorts the whole of a table that grows',
   expect(bad).toEqual([])
 })
 
+test('no statement is planned anew for each limit that it is given', async () => {
+  await using bench = await openBench()
+  await bench.store[Symbol.asyncDispose]()
+  const db = openDatabase({ file: bench.file, synchronous: 'normal', logger: quietLogger() })
+  const statements = recordStatements(db)
+  db.close()
+  expect(statements.filter((sql) => /LIMIT [?@]/.test(sql))).toEqual([])
+})
+
 /** Milliseconds of the quickest of several: what the work costs, whatever else the machine does. */
 async function quickest(work: () => Promise<unknown>): Promise<number> {
   const times: number[] = []
