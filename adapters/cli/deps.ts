@@ -1,6 +1,6 @@
 /** What the CLI needs from the program around it. Every method is called only by the commands that need it, so that nothing else loads. */
 import type { Actor } from '../../src/core/actor.ts'
-import type { PlanVerdict } from '../../src/core/verdict.ts'
+import type { Decision, PlanVerdict, RiskBadge } from '../../src/core/verdict.ts'
 import type { Clock } from '../../src/ports/clock.ts'
 import type { Inbox } from '../../src/ports/inbox.ts'
 
@@ -73,8 +73,19 @@ export interface DoctorCheck {
   fix: string | null
 }
 
+/** What one part of a command leads to: a program, a redirection, the network, or ('') the command as a whole. */
+export interface PolicyPart {
+  part: string
+  decision: Decision
+  badges: readonly RiskBadge[]
+  reason: string | null
+  /** The rule of the settings that decided; null when none did. */
+  rule: string | null
+}
+
 export interface PolicyExplanation {
   verdict: PlanVerdict
+  parts: readonly PolicyPart[]
   /** What kind of sandbox the decision holds for. */
   sandbox: 'full' | 'weak' | 'none'
 }

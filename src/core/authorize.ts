@@ -35,7 +35,7 @@ export type Authorization = { allowed: true } | { allowed: false; sentence: stri
 
 const ALLOWED: Authorization = { allowed: true }
 
-/** Fails closed: an actor, platform or action that is not known here is refused. `task` is null only for submit, audit and admin. */
+/** Fails closed: an actor, platform or action that is not known here is refused. `task` is null only for submit, audit, admin and for looking at a list. */
 export function authorize(actor: Actor, action: Action, task: TaskFacts | null, rules: AccessRules): Authorization {
   switch (actor.platform) {
     case 'api':
@@ -80,7 +80,7 @@ function authorizeInChat(
   if (actor.isBot) return refused('Bots may not use the assistant.')
   if (isAdmin(actor, list)) return mayDecideOwn(actor, action, task, rules)
   if (!isAdmitted(actor, list)) return refused('You are not on the list of people who may use the assistant here.')
-  if (action === 'submit') return ALLOWED
+  if (action === 'submit' || (action === 'view' && task === null)) return ALLOWED
   if (action === 'audit' || action === 'admin') return refused('Only admins may do this.')
   if (task === null) return refused('There is no such task.')
   if (!isSamePlatform(actor, task)) return refused('This task belongs to another place.')

@@ -1,10 +1,10 @@
 /** Authorisation and audit, once for everything that comes in. */
 import type { Action, Actor } from '../core/actor.ts'
 import { type AccessRules, authorize } from '../core/authorize.ts'
-import type { Task } from '../core/task.ts'
+import type { Task, TaskSummary } from '../core/task.ts'
 import type { Refusal } from '../ports/inbox.ts'
 import type { Store } from '../ports/store.ts'
-import { factsOf } from './people.ts'
+import { factsOf, ownerOf } from './people.ts'
 
 export interface Door {
   /** Whether the actor may; a refusal is audited, unless it was only for looking. */
@@ -12,6 +12,7 @@ export interface Door {
   /** The task when it exists and the actor may; else the refusal. To a stranger a hidden task does not exist. */
   find(actor: Actor, action: Action, taskId: number): Promise<{ kind: 'found'; task: Task } | Refusal>
   may(actor: Actor, action: Action, task: Task | null): boolean
+  maySee(actor: Actor, task: TaskSummary): boolean
   record(actor: Actor, action: string, taskId: number | null, detail: string): Promise<void>
 }
 
@@ -36,6 +37,7 @@ export function createDoor(store: Store, rules: AccessRules): Door {
       return (await check(actor, action, task)) ?? { kind: 'found', task }
     },
     may: (actor, action, task) => authorize(actor, action, task === null ? null : factsOf(task), rules).allowed,
+    maySee: (actor, task) => authorize(actor, 'view', { ...ownerOf(task), highRisk: false }, rules).allowed,
     record: (actor, action, taskId, detail) => audit(actor, action, taskId, true, detail),
   }
 }

@@ -79,8 +79,11 @@ function createQuestions(store: Store, workspace: Workspace, door: Door): Questi
   return {
     get: (actor, taskId) => viewing(actor, taskId),
     async list(actor, query) {
+      const refused = await door.check(actor, 'view', null)
+      if (refused !== undefined) return refused
       const limit = Math.min(Math.max(1, Math.trunc(query.limit)), 200)
-      return { kind: 'page', ...(await store.list({ ...query, limit, ...ownTasks(door, actor, query) })) }
+      const page = await store.list({ ...query, limit, ...ownTasks(door, actor, query) })
+      return { kind: 'page', ...page, tasks: page.tasks.filter((task) => door.maySee(actor, task)) }
     },
     async tail(actor, taskId, lines) {
       const found = await viewing(actor, taskId)

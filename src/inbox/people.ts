@@ -1,7 +1,7 @@
 import type { Actor } from '../core/actor.ts'
 import type { TaskFacts } from '../core/authorize.ts'
 import { isHighRisk } from '../core/review.ts'
-import { currentRound, type Person, type Requester, type Task } from '../core/task.ts'
+import { currentRound, type Person, type Requester, type Task, type TaskSummary } from '../core/task.ts'
 
 export function requesterOf(actor: Actor): Requester {
   return { platform: actor.platform, scope: actor.scope, userId: actor.userId, name: actor.name }
@@ -13,12 +13,12 @@ export function personOf(actor: Actor): Person {
 
 export function factsOf(task: Task): TaskFacts {
   const round = currentRound(task)
-  return {
-    id: task.id,
-    requester: task.requester,
-    channelId: task.place?.channelId ?? '',
-    highRisk: round !== undefined && isHighRisk(round.verdict),
-  }
+  return { ...ownerOf(task), highRisk: round !== undefined && isHighRisk(round.verdict) }
+}
+
+/** What looking at a task goes by. */
+export function ownerOf(task: TaskSummary): Omit<TaskFacts, 'highRisk'> {
+  return { id: task.id, requester: task.requester, channelId: task.place?.channelId ?? '' }
 }
 
 export function isRequester(actor: Actor, task: Task): boolean {

@@ -16,8 +16,8 @@ export interface Explanation {
 }
 
 export interface ExplainingPolicy extends Policy {
-  /** Never throws. The same decision that `review` gives a plan of this one command that asks for no network. */
-  explain(command: string, context: PolicyContext): Explanation
+  /** Never throws. The same decision that `review` gives a plan of this one command that asks for this network, or for none. */
+  explain(command: string, context: PolicyContext, network?: NetworkRequest | null): Explanation
 }
 
 /** `rules` as rulesSchema reads them from the settings. Throws SetupError, naming the rule, when one fails its own examples. */
@@ -26,8 +26,9 @@ export function createPolicy(options: { rules: readonly Rule[] }): ExplainingPol
   return {
     review: (plan, context) => review(plan, context, rules),
     networkNeeded,
-    explain(command, context) {
-      const parts = judge(readCommand(command), { rules, context, networkAsked: false })
+    explain(command, context, network = null) {
+      const parts = judge(readCommand(command), { rules, context, networkAsked: network !== null })
+      if (network !== null) parts.push({ part: 'network', badges: [], ...judgeNetwork(network, context, rules) })
       return { ...stepVerdict(parts), parts }
     },
   }
@@ -40,7 +41,7 @@ function review(plan: Plan, context: PolicyContext, rules: CheckedRules): PlanVe
   )
   const network = plan.network === null ? undefined : judgeNetwork(plan.network, context, rules)
   const decision = strictest([...steps.map((step) => step.decision), network?.decision ?? 'allow'])
-  return { decision, reasons: network === undefined || network.reason === '' ? [] : [network.reason], steps }
+  return { decision, reasons: network === undefined || network.reason === null ? [] : [network.reason], steps }
 }
 
 /** Named hosts that rules allow need no person; any other host, or none named, does. */
@@ -48,17 +49,28 @@ function judgeNetwork(
   request: NetworkRequest,
   context: PolicyContext,
   rules: CheckedRules,
-): { decision: Decision; reason: string } {
+): Pick<Finding, 'decision' | 'reason' | 'rule'> {
   if (context.networkPossible === false && context.sandbox !== 'none') {
-    return { decision: 'deny', reason: 'Not allowed: it asks for the network, and there is none here.' }
+    return { decision: 'deny', reason: 'Not allowed: it asks for the network, and there is none here.', rule: null }
   }
-  const named = request.hosts.map((host) => ({ host, decision: rules.forHost(host)?.decision ?? 'ask' }))
-  const refused = named.filter(({ decision }) => decision === 'deny').map(({ host }) => host)
-  if (refused.length > 0) return { decision: 'deny', reason: `Not allowed: the network to ${refused.join(', ')}.` }
-  if (named.length > 0 && named.every(({ decision }) => decision === 'allow')) return { decision: 'allow', reason: '' }
+  const named = request.hosts.map((host) => ({ host, rule: rules.forHost(host) }))
+  const refused = named.filter(({ rule }) => rule?.decision === 'deny')
+  if (refused.length > 0) {
+    const hosts = refused.map(({ host }) => host).join(', ')
+    return { decision: 'deny', reason: `Not allowed: the network to ${hosts}.`, rule: namesOf(refused) }
+  }
+  if (named.length > 0 && named.every(({ rule }) => rule?.decision === 'allow')) {
+    return { decision: 'allow', reason: null, rule: namesOf(named) }
+  }
   const where = request.hosts.length === 0 ? 'any host' : request.hosts.join(', ')
   const why = request.reason === '' ? '' : ` (${request.reason})`
-  return { decision: 'ask', reason: `It asks for the network: ${where}${why}.` }
+  const asking = named.filter(({ rule }) => rule?.decision === 'ask')
+  return { decision: 'ask', reason: `It asks for the network: ${where}${why}.`, rule: namesOf(asking) }
+}
+
+function namesOf(found: readonly { rule: Rule | undefined }[]): string | null {
+  const names = new Set(found.flatMap(({ rule }) => (rule === undefined ? [] : [rule.name])))
+  return names.size === 0 ? null : [...names].join(', ')
 }
 
 function networkNeeded(plan: Plan): NetworkRequest | null {

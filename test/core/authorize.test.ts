@@ -88,6 +88,12 @@ describe('who may do what', () => {
     if (!answer.allowed) expect(answer.sentence).toMatch(/\.$/)
   })
 
+  it('a list is looked at by who is let in, task by task', () => {
+    expect(authorize(person('colleague'), 'view', null, rules(LISTS)).allowed).toBe(true)
+    expect(authorize(person('stranger'), 'view', null, rules(LISTS)).allowed).toBe(false)
+    expect(authorize(person('colleague', { isGuest: true }), 'view', null, rules({ users: ['*'] })).allowed).toBe(false)
+  })
+
   it('empty lists let nobody in but admins', () => {
     expect(authorize(person('anybody'), 'submit', null, rules({})).allowed).toBe(false)
     expect(authorize(person('boss'), 'submit', null, rules({ admins: ['boss'] })).allowed).toBe(true)

@@ -408,4 +408,30 @@ describe('questions', () => {
     expect(await ids(ben)).toEqual([2])
     expect(await ids(LOCAL)).toEqual([2, 1])
   })
+
+  it('list nothing to a stranger, nor to a token that may not read', async () => {
+    await using assembly = await assemble({
+      access: { ...OPEN_ACCESS, slack: { ...OPEN_ACCESS.slack, users: ['ana'] } },
+    })
+    await submit(assembly, 'one')
+    const kinds = async (actor: typeof ana, query = {}) =>
+      (await assembly.inbox.list(actor, { limit: 10, ...query })).kind
+    expect(await kinds(ana)).toBe('page')
+    expect(await kinds(ben)).toBe('forbidden')
+    expect(await kinds(ben, { place: { platform: 'slack', key: 'C1:1' } })).toBe('forbidden')
+    expect(await kinds({ ...LOCAL, platform: 'api', apiScopes: ['submit', 'approve'] })).toBe('forbidden')
+    expect(await kinds({ ...LOCAL, platform: 'api', apiScopes: ['read'] })).toBe('page')
+  })
+
+  it("list of a place only what the one who asks could see there: not another channel's tasks", async () => {
+    await using assembly = await assemble()
+    const place = { platform: 'slack', key: 'C2:1', channelId: 'C2', thread: true } as const
+    await submit(assembly, 'told in C2', { place })
+    const seenFrom = async (channelId: string) => {
+      const page = await assembly.inbox.list({ ...ben, channelId }, { place, limit: 10 })
+      return page.kind === 'page' ? page.tasks.map((task) => task.id) : page
+    }
+    expect(await seenFrom('C2')).toEqual([1])
+    expect(await seenFrom('C1')).toEqual([])
+  })
 })

@@ -2,9 +2,9 @@ import { createInterface } from 'node:readline/promises'
 import { Writable } from 'node:stream'
 import { auditJson } from '../../../src/core/task-json.ts'
 import { oneLine, visibleControls } from '../../../src/core/text.ts'
-import type { CliDeps, Dialogue, DoctorCheck } from '../deps.ts'
+import type { CliDeps, Dialogue, DoctorCheck, PolicyPart } from '../deps.ts'
 import { EXIT, type ExitCode, refusalError } from '../exit.ts'
-import { createPrinter } from '../printer.ts'
+import { createPrinter, type Printer } from '../printer.ts'
 import { parseCount, parseTaskId, withClient } from '../session.ts'
 import { renderTable } from '../table.ts'
 
@@ -56,20 +56,33 @@ const DECISION_WORDS = {
 
 export async function policyCheck(deps: CliDeps, command: string, options: { json?: boolean }): Promise<ExitCode> {
   const printer = createPrinter(deps)
-  const { verdict, sandbox } = await deps.explainPolicy(command)
+  const { verdict, parts, sandbox } = await deps.explainPolicy(command)
   if (options.json === true) {
-    printer.json({ command, sandbox, ...verdict })
+    printer.json({ command, sandbox, ...verdict, parts })
     return EXIT.done
   }
   printer.line(printer.style(['bold', DECISION_STYLES[verdict.decision]], DECISION_WORDS[verdict.decision]))
   for (const line of visibleControls(command).split('\n')) printer.line(`   ${line}`)
   const badges = [...new Set(verdict.steps.flatMap((step) => step.badges))]
   if (badges.length > 0) printer.line(`   ${badges.join(' · ')}`)
+  const shown = new Set<string | null>()
+  for (const part of parts) {
+    printer.line(`   ${partLine(part, printer)}`)
+    shown.add(part.reason)
+  }
   for (const reason of new Set([...verdict.reasons, ...verdict.steps.flatMap((step) => step.reasons)])) {
-    printer.line(`   ${oneLine(reason, 500)}`)
+    if (!shown.has(reason)) printer.line(`   ${oneLine(reason, 500)}`)
   }
   printer.line(printer.style('dim', `   decided for a sandbox that is ${SANDBOX_WORDS[sandbox]}`))
   return EXIT.done
+}
+
+/** "deny   rsync -a . host:dir — rule "no-uploads": Nothing leaves this server by rsync." */
+function partLine({ part, decision, rule, reason }: PolicyPart, printer: Printer): string {
+  const name = part === '' ? 'the whole command' : oneLine(visibleControls(part), 150)
+  const why = [rule === null ? '' : `rule "${oneLine(rule, 80)}"`, reason === null ? '' : oneLine(reason, 500)]
+  const because = why.filter((each) => each !== '').join(': ')
+  return `${printer.style(DECISION_STYLES[decision], decision.padEnd(5))} ${name}${because === '' ? '' : ` — ${because}`}`
 }
 
 const SANDBOX_WORDS = { full: 'complete', weak: 'weaker than it should be', none: 'off' } as const

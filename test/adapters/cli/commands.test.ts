@@ -363,15 +363,24 @@ describe('looking after it', () => {
         reasons: ['It reaches the network.'],
         steps: [{ decision: 'ask', badges: ['network'], reasons: [] }],
       },
+      parts: [
+        { part: 'curl example.org\u202e', decision: 'allow', badges: [], reason: null, rule: null },
+        { part: 'network', decision: 'ask', badges: [], reason: 'It reaches the network.', rule: 'ask-first' },
+      ],
     })
     const cli = makeCli({ more: { explainPolicy } })
     expect(await cli.run('policy', 'check', 'curl example.org\u202e')).toBe(0)
-    for (const part of ['ask: a person', 'curl example.org\\u{202e}', 'network', 'It reaches the network.']) {
-      expect(cli.stdout.text()).toContain(part)
-    }
+    const lines = ['ask: a person', 'allow curl example.org\\u{202e}\n', 'ask   network — rule "ask-first": It reaches']
+    for (const part of lines) expect(cli.stdout.text()).toContain(part)
+    expect(cli.stdout.text().match(/It reaches the network/g)).toHaveLength(1)
     const other = makeCli({ more: { explainPolicy } })
     await other.run('policy', 'check', 'curl x', '--json')
-    expect(json(other)).toMatchObject({ decision: 'ask', sandbox: 'full', command: 'curl x' })
+    expect(json(other)).toMatchObject({
+      decision: 'ask',
+      sandbox: 'full',
+      command: 'curl x',
+      parts: [{}, { rule: 'ask-first' }],
+    })
   })
 
   test('doctor says what to do, and fails when something failed', async () => {
