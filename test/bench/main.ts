@@ -15,8 +15,13 @@ const BENCHES: Record<string, { about: string; load(): Promise<Bench> }> = {
   store: { about: 'enqueue, claim and finish', load: async () => (await import('./store.ts')).bench },
   wake: { about: 'from a request to whoever waits for it', load: async () => (await import('./wake.ts')).bench },
   growth: { about: 'a thousand tasks and a million', load: async () => (await import('./growth.ts')).bench },
+  sandbox: { about: 'starting a task, its steps, stopping it', load: async () => (await import('./sandbox.ts')).bench },
   log: { about: 'what a step prints, the tail, the live tail', load: async () => (await import('./log.ts')).bench },
   http: { about: 'the API', load: async () => (await import('./http.ts')).bench },
+  chat: {
+    about: 'from a payload to the first answer, alone and under load',
+    load: async () => (await import('./chat.ts')).bench,
+  },
   policy: { about: 'how often honest commands are asked about', load: async () => (await import('./policy.ts')).bench },
 }
 
