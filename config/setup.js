@@ -16,11 +16,16 @@ const PROGRAMS = [
 ]
 
 const MANAGERS = [
-  { program: 'apt-get', update: ['update', '-qq'], install: ['install', '-y', '-qq', '--no-install-recommends'] },
-  { program: 'dnf', install: ['install', '-y', '-q'] },
-  { program: 'pacman', install: ['-S', '--noconfirm', '--needed'] },
-  { program: 'zypper', install: ['--non-interactive', 'install'] },
-  { program: 'apk', install: ['add', '--quiet'] },
+  {
+    program: 'apt-get',
+    byHand: 'apt-get install',
+    update: ['update', '-qq'],
+    install: ['install', '-y', '-qq', '--no-install-recommends'],
+  },
+  { program: 'dnf', byHand: 'dnf install', install: ['install', '-y', '-q'] },
+  { program: 'pacman', byHand: 'pacman -S', install: ['-S', '--noconfirm', '--needed'] },
+  { program: 'zypper', byHand: 'zypper install', install: ['--non-interactive', 'install'] },
+  { program: 'apk', byHand: 'apk add', install: ['add', '--quiet'] },
 ]
 
 const say = (/** @type {string} */ text) => process.stderr.write(`${text}\n`)
@@ -78,10 +83,9 @@ function installPrograms() {
   }
   const still = missing.filter(({ program }) => !isOnPath(program))
   if (still.length === 0) return
-  const install = manager === undefined ? 'your package manager' : `sudo ${manager.program} ${manager.install[0]}`
-  say(
-    `Still missing: ${still.map((each) => each.package).join(', ')}. Run: ${install} ${still.map((each) => each.package).join(' ')}`,
-  )
+  const names = still.map((each) => each.package)
+  const how = manager === undefined ? 'Install them.' : `Run: sudo ${manager.byHand} ${names.join(' ')}`
+  say(`Still missing: ${names.join(', ')}. ${how}`)
   for (const each of still) say(`  until then ${each.without}`)
 }
 

@@ -141,6 +141,20 @@ describe('a task', () => {
     expect(task.rounds[0]?.steps[0]?.end).toMatchObject({ kind: 'limit', limit: 'output' })
   })
 
+  it('whose command takes too long is stopped, with the limit', async () => {
+    await using assembly = await assemble({ worker: { stepTimeoutMs: 5000 } })
+    await assembly.startWorker()
+    const { id } = await assembly.ask('!echo started; sleep 1000')
+    await expect.poll(() => logOf(assembly, id), { timeout: 30_000 }).toContain('started')
+    assembly.clock.advance(5001)
+    const ended = assembly.until(id)
+    assembly.clock.advance(1000)
+    expect(await ended).toMatchObject({
+      status: 'failed',
+      failure: { reason: 'timed_out', detail: 'stopped: the step took longer than 5 s', step: 0 },
+    })
+  })
+
   it('that takes too long is stopped: the task', async () => {
     await using assembly = await assemble({ worker: { taskTimeoutMs: 5000, stepTimeoutMs: 60_000 } })
     await assembly.startWorker()
@@ -185,6 +199,19 @@ describe('a plan that has to be approved', () => {
 })
 
 describe('cancel', () => {
+  it('while its plan waits for a decision ends it; the decision then comes too late', async () => {
+    await using assembly = await assemble({ replies: [['touch x']], box: { strength: 'none' } })
+    await assembly.startWorker()
+    const { id } = await assembly.ask('touch it')
+    await assembly.until(id, 'awaiting_approval')
+    await assembly.inbox.act(LOCAL, { verb: 'cancel', taskId: id, hash: null })
+    expect((await assembly.until(id)).status).toBe('cancelled')
+    expect(await assembly.inbox.act(LOCAL, { verb: 'approve', taskId: id, hash: null })).toMatchObject({
+      kind: 'conflict',
+    })
+    expect(await assembly.events(id)).toEqual(['submitted', 'claimed', 'planned', 'cancelled'])
+  })
+
   it('before it is claimed ends it at once', async () => {
     await using assembly = await assemble()
     const { id } = await assembly.ask('!echo x')
