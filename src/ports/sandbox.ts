@@ -48,7 +48,8 @@ export interface SandboxReport {
 /** The sandbox never started. */
 export class SandboxError extends AppError {}
 
-export interface Sandbox {
+/** Dispose it at the program's end: that ends what `prepare` started. Open sessions end by themselves. */
+export interface Sandbox extends AsyncDisposable {
   /**
    * Who must own the task's directory and everything in it before `open`: give it to `Workspace.prepare`. The same for
    * a task every time. Null: the program's own user. Whoever has it is nobody else on the machine.
@@ -56,6 +57,8 @@ export interface Sandbox {
   owner(taskId: number): { uid: number; gid: number } | null
   /** Starts a real sandbox once and reports each layer; the result is kept. Throws SandboxError when none can start. */
   check(): Promise<SandboxReport>
+  /** Starts ahead of time, now and after each task, what the next `open` needs. Throws nothing; may be called any time. */
+  prepare(): void
   /** One sandbox for a task: steps of its plans run in it one after another, state carries over. Throws SandboxError. */
   open(task: SandboxTask, plan: ApprovedPlan): Promise<SandboxSession>
   /** Ends what an earlier run of this program left behind (own prefix only). May be called any time. */

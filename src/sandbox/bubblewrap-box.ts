@@ -5,23 +5,20 @@ import type { Box } from './box.ts'
 import { bubblewrapArguments } from './bubblewrap-arguments.ts'
 import { ControlChannel } from './control-channel.ts'
 import type { DiskMeter } from './disk-meter.ts'
-import { collectComplaint, isReady, type Launched, launch } from './launch.ts'
+import { collectComplaint, isReady, type Launched } from './launch.ts'
+import type { Launcher } from './launchers.ts'
 import { LimitWatch } from './limit-watch.ts'
 import { OutputPipe } from './output-pipe.ts'
 import { childrenOf, isDead, killNow, until } from './process-tree.ts'
-import type { PipePlace, ProgramFolder } from './program-folder.ts'
-import { programPath } from './programs.ts'
 import { rlimitLines } from './rlimits.ts'
-import { BUBBLEWRAP_LAUNCHER, SUPERVISOR_PATH } from './shell-programs.ts'
+import { HANDOVER } from './shell-programs.ts'
 import type { TaskGroup } from './task-group.ts'
 
 export interface BoxStart {
   task: SandboxTask
   owner: { uid: number; gid: number } | null
-  folder: ProgramFolder
-  place: PipePlace
+  launcher: Launcher
   hasFilter: boolean
-  group: TaskGroup | undefined
   meter: DiskMeter
   /** Folder with the proxy's socket; null: no network at all. */
   network: string | null
@@ -34,20 +31,17 @@ const MOUNT_POINTS = ['/mnt', '/media', '/srv', '/opt', '/tmp'] as const
 
 /** Starts the sandbox of a task; settles when its supervisor is ready. Throws SandboxError with what bwrap complained about. */
 export async function startBubblewrap(start: BoxStart): Promise<Box> {
-  const points = start.owner === null ? null : choosePoints([start.task.directory, start.network ?? '/'])
+  const { task, meter, owner, network, launcher } = start
+  const { group, place, launched } = launcher
+  const points = owner === null ? null : choosePoints([task.directory, network ?? '/'])
   writeArguments(start, points)
-  if (start.owner !== null) chownSync(start.place.pipe, start.owner.uid, start.owner.gid)
-  const output = new OutputPipe(start.place.pipe)
+  group?.limit(task.limits)
+  if (owner !== null) chownSync(place.pipe, owner.uid, owner.gid)
+  const output = new OutputPipe(place.pipe)
   const complaint = collectComplaint(output)
-  const { task, meter, group } = start
   const limits = new LimitWatch({ limits: task.limits, folder: task.directory, group, meter })
-  const box = new BubblewrapBox({
-    launched: launchBubblewrap(start, points),
-    output,
-    limits,
-    group,
-    hasNetwork: start.network !== null,
-  })
+  const box = new BubblewrapBox({ launched, output, limits, group, hasNetwork: network !== null })
+  handOver(start, points)
   if (await isReady(box.control, output)) {
     box.remember()
     return box
@@ -72,7 +66,7 @@ class BubblewrapBox implements Box {
   readonly terminator: Writable
   readonly exited: Promise<void>
   readonly limits: LimitWatch
-  readonly #pid: number
+  readonly #launched: Launched
   readonly #group: TaskGroup | undefined
   readonly #hasNetwork: boolean
   #firstInside: number | undefined
@@ -85,12 +79,12 @@ class BubblewrapBox implements Box {
     this.terminator = launched.terminator
     this.output = output
     this.exited = launched.exited
-    this.#pid = launched.pid
+    this.#launched = launched
   }
 
   /** Called once it is ready, while bwrap surely has its one child. */
   remember(): void {
-    this.#firstInside = childrenOf(this.#pid)[0]
+    this.#firstInside = childrenOf(this.#launched.pid)[0]
   }
 
   isIdle(processes: number): boolean {
@@ -100,8 +94,9 @@ class BubblewrapBox implements Box {
   kill(): void {
     if (this.#group?.kill()) return
     // The first process inside takes all others with it, and bwrap ends only after having waited for it.
-    const inside = this.#firstInside ?? childrenOf(this.#pid)[0]
-    killNow(inside !== undefined && !isDead(inside) ? inside : this.#pid)
+    const inside = this.#firstInside ?? childrenOf(this.#launched.pid)[0]
+    if (inside !== undefined && !isDead(inside)) killNow(inside)
+    else this.#launched.kill()
   }
 
   async gone(): Promise<void> {
@@ -137,23 +132,17 @@ function choosePoints(folders: readonly string[]): Points {
   return { task, network }
 }
 
-function launchBubblewrap(start: BoxStart, points: Points | null): Launched {
-  const uid = start.owner === null ? '-' : String(start.owner.uid)
-  const { place, folder, task, group, network } = start
-  const paths = [
-    place.pipe,
-    place.arguments,
-    folder.kit,
-    task.directory,
-    uid,
-    points?.task ?? '-',
-    programPath('bwrap'),
-  ]
-  const entrances = group?.entrances ?? []
-  const proxy = points === null || network === null ? ['-', '-'] : [network, points.network]
-  const parameters = ['-c', BUBBLEWRAP_LAUNCHER, 'sh', ...paths, SUPERVISOR_PATH, ...proxy, ...entrances]
-  if (points === null) return launch({ file: '/bin/sh', parameters })
-  return launch({ file: programPath('unshare'), parameters: ['--mount', '/bin/sh', ...parameters] })
+function handOver({ owner, launcher, task, network }: BoxStart, points: Points | null): void {
+  const words: Record<(typeof HANDOVER)[number], string> = {
+    pipe: launcher.place.pipe,
+    arguments: launcher.place.arguments,
+    folder: task.directory,
+    uid: owner === null ? '' : String(owner.uid),
+    point: points?.task ?? '',
+    network: points === null ? '' : (network ?? ''),
+    networkpoint: points?.network ?? '',
+  }
+  launcher.launched.control.write(HANDOVER.map((name) => `${words[name]}\0`).join(''))
 }
 
 function writeArguments(start: BoxStart, points: Points | null): void {
@@ -162,8 +151,8 @@ function writeArguments(start: BoxStart, points: Points | null): void {
     network: start.network === null ? null : (points?.network ?? start.network),
     scratchBytes: start.task.limits.scratchBytes,
     environment: start.task.environment,
-    rlimits: rlimitLines(start.task.limits, start.group === undefined ? 'namespace' : 'group'),
+    rlimits: rlimitLines(start.task.limits, start.launcher.group === undefined ? 'namespace' : 'group'),
     hasFilter: start.hasFilter,
   })
-  writeFileSync(start.place.arguments, `${words.join('\0')}\0`, { mode: 0o600 })
+  writeFileSync(start.launcher.place.arguments, `${words.join('\0')}\0`, { mode: 0o600 })
 }

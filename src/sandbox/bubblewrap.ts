@@ -6,6 +6,7 @@ import type { Sandbox, SandboxReport, SandboxSession, SandboxTask } from '../por
 import { startBubblewrap } from './bubblewrap-box.ts'
 import { checkBubblewrap } from './check.ts'
 import { DiskMeter } from './disk-meter.ts'
+import { Launchers } from './launchers.ts'
 import { type NetworkOptions, NetworkProxy } from './network-proxy.ts'
 import { type PipePlace, ProgramFolder } from './program-folder.ts'
 import { programPath } from './programs.ts'
@@ -36,12 +37,20 @@ class BubblewrapSandbox implements Sandbox {
   readonly #groups: TaskGroups
   readonly #meter = new DiskMeter()
   readonly #folder: ProgramFolder
+  readonly #launchers: Launchers
+  #isPrepared = false
   #report: Promise<SandboxReport> | undefined
 
   constructor(options: BubblewrapOptions) {
     this.#options = options
     this.#groups = new TaskGroups(options.stateDirectory, options.logger)
     this.#folder = new ProgramFolder(options.stateDirectory, this.#groups.places)
+    this.#launchers = new Launchers({
+      folder: this.#folder,
+      groups: this.#groups,
+      slots: options.slots,
+      isRoot: taskOwner(0) !== null,
+    })
   }
 
   owner(taskId: number): { uid: number; gid: number } | null {
@@ -54,30 +63,42 @@ class BubblewrapSandbox implements Sandbox {
   }
 
   async open(task: SandboxTask, plan: ApprovedPlan): Promise<SandboxSession> {
-    const { clock, graceMs, slots } = this.#options
-    const place = await this.#folder.take(slots)
+    const { clock, graceMs } = this.#options
     const held = new AsyncDisposableStack()
-    held.defer(() => this.#folder.giveBack(place))
     try {
+      const launcher = await this.#launchers.take()
+      held.defer(() => launcher.release())
+      const { place } = launcher
       const proxy =
         plan.plan.network === null ? null : held.use(await this.#openNetwork(task, plan.plan.network, place))
-      const group = this.#groups.create(task.limits)
-      held.defer(() => group?.remove())
       const box = await startBubblewrap({
         task,
         owner: this.owner(task.taskId),
-        folder: this.#folder,
-        place,
+        launcher,
         hasFilter: seccompFilter(process.arch) !== undefined,
-        group,
         meter: this.#meter,
         network: proxy?.folder ?? null,
       })
-      return new TaskSession({ box, clock, graceMs, limits: task.limits, onGone: () => held.disposeAsync() })
+      return new TaskSession({ box, clock, graceMs, limits: task.limits, onGone: () => this.#giveBack(held) })
     } catch (error) {
       await held.disposeAsync()
       throw error
     }
+  }
+
+  prepare(): void {
+    this.#isPrepared = true
+    this.#launchers.prepare()
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#launchers[Symbol.asyncDispose]()
+  }
+
+  /** To start a process stops this one for some milliseconds: whoever waits for the end of the task goes first. */
+  async #giveBack(held: AsyncDisposableStack): Promise<void> {
+    await held.disposeAsync()
+    if (this.#isPrepared) setImmediate(() => this.#launchers.prepare())
   }
 
   #openNetwork(task: SandboxTask, request: NetworkRequest, place: PipePlace): Promise<NetworkProxy> {

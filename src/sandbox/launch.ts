@@ -1,3 +1,4 @@
+import { Socket } from 'node:net'
 import { Duplex, type Writable } from 'node:stream'
 import { execa } from 'execa'
 import { SandboxError } from '../ports/sandbox.ts'
@@ -11,6 +12,10 @@ export interface Launched {
   terminator: Writable
   /** Settles when this process is gone. */
   exited: Promise<void>
+  /** Whether the program stays alive for this process; it does, until told otherwise. */
+  hold(isHeld: boolean): void
+  /** KILL to this process; nothing once it has been waited for, when its number may be another's. */
+  kill(): void
 }
 
 export interface LaunchOptions {
@@ -50,7 +55,12 @@ export function launch({ file, parameters, environment = {}, isLeader = false }:
   }
   // The other side may be gone at any time; that is told by its exit.
   child.stdin.on('error', () => undefined)
-  return { pid: child.pid, control, terminator: child.stdin, exited }
+  control.on('error', () => undefined)
+  const sockets = [control, child.stdin].filter((stream) => stream instanceof Socket)
+  const hold = (isHeld: boolean) => {
+    for (const handle of [child, ...sockets]) isHeld ? handle.ref() : handle.unref()
+  }
+  return { pid: child.pid, control, terminator: child.stdin, exited, hold, kill: () => child.kill('SIGKILL') }
 }
 
 /** Keeps the beginning of what is printed before there is a supervisor: it comes from the launcher or bwrap. */

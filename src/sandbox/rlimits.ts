@@ -27,7 +27,7 @@ export function rlimitLines(limits: SandboxLimits, counted: 'group' | 'namespace
   ]
 }
 
-/** dash calls it -p, bash -u; each refuses the other's. */
+/** dash calls it -p, bash -u, where -p is something else. */
 function processLimit(processes: number): string {
-  return `(ulimit -p ${processes}) 2>/dev/null && ulimit -p ${processes} || ulimit -u ${processes}`
+  return `if [ -n "\${BASH_VERSION-}" ]; then ulimit -u ${processes}; else ulimit -p ${processes}; fi`
 }

@@ -1,7 +1,7 @@
 /**
  * The three small shell programs of a task, outermost first:
  *
- *   launcher    outside; enters the cgroups, drops to the task's uid, becomes bwrap (or the supervisor itself)
+ *   launcher    outside; enters the cgroups, waits for a task, drops to its uid, becomes bwrap
  *   supervisor  inside; takes steps from a socket, one after another, and reports how each ended on the same socket
  *   runner      one per step, a fresh bash: brings back what earlier steps left behind, runs the step, leaves its own
  *
@@ -23,24 +23,29 @@ export const VARIABLE = {
   step: 'ASSISTANT_STEP',
 } as const
 
+/** What the launcher is told of a task, each followed by NUL; '' for what it has not. */
+export const HANDOVER = ['pipe', 'arguments', 'folder', 'uid', 'point', 'network', 'networkpoint'] as const
+
 /**
- * Arguments: output pipe, arguments file, kit folder, task folder, task uid or -, mount point or -, bwrap, shell inside,
- * the proxy's folder or -, its mount point, cgroup.procs files …
- * Descriptors: 0 the terminator's socket, 3 the supervisor's. The rest is opened here, while we may still read it.
+ * Started before there is a task: it enters the cgroups, which can take the kernel 30 ms, and waits. Its end of the wait is
+ * the end of the program. Arguments: kit folder, bwrap, shell inside, cgroup.procs files …
+ * Descriptors: 0 the terminator's socket, 3 the supervisor's, by which the task comes first (HANDOVER); all others are closed.
  */
 export const BUBBLEWRAP_LAUNCHER = `
-pipe=$1 arguments=$2 kit=$3 folder=$4 uid=$5 point=$6 bwrap=$7 inner=$8 network=$9
-shift 9
-networkpoint=$1
-shift
-exec >"$pipe" 2>&1 || exit 97
-for group; do echo $$ >"$group" || exit 97; done
-exec 4<"$arguments" 5<"$kit/seccomp" 6</bin/sh 7<"$kit/passwd" 8<"$kit/group" 9<"$kit/hosts" || exit 97
+kit=$1 bwrap=$2 inner=$3 PATH=/usr/bin:/bin:/usr/sbin:/sbin
+shift 3
+for REPLY in /proc/$$/fd/*; do REPLY=\${REPLY##*/}; if [[ $REPLY -gt 3 ]]; then eval "exec $REPLY>&-"; fi; done
+trouble=
+for group; do echo $$ >"$group" || trouble="cannot enter $group"; done
+exec 5<"$kit/seccomp" 6</bin/sh 7<"$kit/passwd" 8<"$kit/group" 9<"$kit/hosts" || trouble="cannot read $kit"
+for name in ${HANDOVER.join(' ')}; do IFS= read -r -d '' "$name" <&3 || exit 0; done
+exec >"$pipe" 2>&1 4<"$arguments" || exit 97
+if [[ $trouble ]]; then echo "$trouble"; exit 97; fi
 set -- "$bwrap" --args 4 -- "$inner" -c 'eval "$${VARIABLE.supervisor}"'
-if [ "$uid" = - ]; then exec "$@"; fi
-if [ "$network" != - ]; then mount --no-mtab --bind "$network" "$networkpoint" || exit 97; fi
-if [ "$point" != - ]; then mount --no-mtab --bind "$folder" "$point" || exit 97; fi
-exec setpriv --reuid="$uid" --regid="$uid" --clear-groups --no-new-privs --inh-caps=-all --bounding-set=-all "$@"
+if [[ ! $uid ]]; then exec -c "$@"; fi
+if [[ $network ]]; then mount --no-mtab --bind "$network" "$networkpoint" || exit 97; fi
+mount --no-mtab --bind "$folder" "$point" || exit 97
+exec -c setpriv --reuid="$uid" --regid="$uid" --clear-groups --no-new-privs --inh-caps=-all --bounding-set=-all "$@"
 `
 
 export interface SupervisorOptions {

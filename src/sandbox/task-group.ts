@@ -11,19 +11,25 @@ export interface GroupFolder {
   controllers: ReadonlySet<string>
 }
 
+/** bwrap, its first process inside, the supervisor and the terminator are not the task's. */
+const OWN_PROCESSES = 4
+
 /** The group of one task, in every tree that can be used. */
 export class TaskGroup {
   readonly #folders: readonly GroupFolder[]
-  readonly #limits: SandboxLimits
-  readonly #counters: { read: () => number; breach: Breach }[]
+  #counters: { read: () => number; breach: Breach }[] = []
 
-  constructor(folders: readonly GroupFolder[], limits: SandboxLimits) {
+  constructor(folders: readonly GroupFolder[]) {
     this.#folders = folders
-    this.#limits = limits
+  }
+
+  /** Before anything of the task runs in it. Throws when the kernel does not take one. */
+  limit(limits: SandboxLimits): void {
+    for (const folder of this.#folders) setLimits(folder, limits)
     this.#counters = [
       { read: this.#kills(), breach: { limit: 'memory', allowed: limits.memoryBytes } },
       { read: this.#refusedForks(), breach: { limit: 'processes', allowed: limits.processes } },
-      { read: this.#overtime(), breach: { limit: 'cpu', allowed: limits.cpuSeconds } },
+      { read: this.#overtime(limits.cpuSeconds), breach: { limit: 'cpu', allowed: limits.cpuSeconds } },
     ]
   }
 
@@ -79,8 +85,8 @@ export class TaskGroup {
   }
 
   /** Microseconds above the limit. A tree of version 2 counts time even without its controller. */
-  #overtime(): () => number {
-    const allowed = this.#limits.cpuSeconds * 1e6
+  #overtime(cpuSeconds: number): () => number {
+    const allowed = cpuSeconds * 1e6
     const second = this.#folders.find((folder) => folder.version === 2)
     if (second !== undefined) return () => counterIn(readText(join(second.path, 'cpu.stat')), 'usage_usec') - allowed
     const first = this.#with('cpuacct')
@@ -90,6 +96,37 @@ export class TaskGroup {
 
   #with(controller: string): GroupFolder | undefined {
     return this.#folders.find((folder) => folder.controllers.has(controller))
+  }
+}
+
+function setLimits(folder: GroupFolder, limits: SandboxLimits): void {
+  const set = (file: string, value: number | string) => writeFileSync(join(folder.path, file), String(value))
+  const processes = limits.processes + OWN_PROCESSES
+  if (folder.controllers.has('pids')) set('pids.max', processes)
+  if (folder.version === 1) {
+    if (folder.controllers.has('memory')) {
+      set('memory.limit_in_bytes', limits.memoryBytes)
+      // Where swap is not accounted for, this file does not exist; memory is limited all the same.
+      writeIfThere(join(folder.path, 'memory.memsw.limit_in_bytes'), String(limits.memoryBytes))
+    }
+    // Half of what the program itself weighs: a busy task must not starve it.
+    if (folder.controllers.has('cpu')) set('cpu.shares', 512)
+    return
+  }
+  if (folder.controllers.has('memory')) {
+    set('memory.max', limits.memoryBytes)
+    writeIfThere(join(folder.path, 'memory.swap.max'), '0')
+    writeIfThere(join(folder.path, 'memory.oom.group'), '1')
+  }
+  if (folder.controllers.has('cpu')) set('cpu.weight', 50)
+}
+
+/** Some kernels lack the file; the limit beside it holds all the same. */
+function writeIfThere(path: string, text: string): void {
+  try {
+    writeFileSync(path, text, { flag: 'r+' })
+  } catch {
+    // As the name says.
   }
 }
 

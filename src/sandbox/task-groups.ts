@@ -5,13 +5,13 @@
  */
 import { createHash } from 'node:crypto'
 import { accessSync, constants, mkdirSync, readdirSync, readFileSync, rmdirSync, writeFileSync } from 'node:fs'
+import { mkdir } from 'node:fs/promises'
 import { basename, dirname, join } from 'node:path'
 import type { Logger } from '../ports/logger.ts'
-import type { SandboxLimits } from '../ports/sandbox.ts'
 import { type Hierarchy, parseHierarchies } from './cgroup-hierarchies.ts'
 import { killNow } from './process-tree.ts'
 import { isLeftover, runName } from './run-name.ts'
-import { type GroupFolder, TaskGroup } from './task-group.ts'
+import { TaskGroup } from './task-group.ts'
 
 export interface GroupPowers {
   memory: boolean
@@ -21,8 +21,6 @@ export interface GroupPowers {
 }
 
 const CONTROLLERS = ['memory', 'pids', 'cpu'] as const
-/** bwrap, its first process inside, the supervisor and the terminator are not the task's. */
-export const OWN_PROCESSES = 4
 const OWN_GROUP = 'assistant-program'
 
 /** A folder of the tree below which groups of tasks are made. */
@@ -57,17 +55,14 @@ export class TaskGroups {
     return this.#bases.map((base) => base.path)
   }
 
-  /** A new group with its limits set; undefined when no tree can be used. */
-  create(limits: SandboxLimits): TaskGroup | undefined {
+  /** A new group, without limits yet; undefined when no tree can be used. The kernel may take 70 ms over each tree. */
+  async create(): Promise<TaskGroup | undefined> {
     if (this.#bases.length === 0) return undefined
     this.#made += 1
     const name = `${this.#prefix}${runName(process.pid)}-${this.#made}`
     const folders = this.#bases.map((base) => ({ ...base, path: join(base.path, name) }))
-    for (const folder of folders) {
-      mkdirSync(folder.path)
-      setLimits(folder, limits)
-    }
-    return new TaskGroup(folders, limits)
+    for (const folder of folders) await mkdir(folder.path)
+    return new TaskGroup(folders)
   }
 
   /** Ends and removes groups whose program is gone, below these folders as well. */
@@ -158,28 +153,6 @@ function canMakeGroups(base: Base, prefix: string): boolean {
     // Read-only, or another user's.
     return false
   }
-}
-
-function setLimits(folder: GroupFolder, limits: SandboxLimits): void {
-  const set = (file: string, value: number | string) => writeFileSync(join(folder.path, file), String(value))
-  const processes = limits.processes + OWN_PROCESSES
-  if (folder.controllers.has('pids')) set('pids.max', processes)
-  if (folder.version === 1) {
-    if (folder.controllers.has('memory')) {
-      set('memory.limit_in_bytes', limits.memoryBytes)
-      // Where swap is not accounted for, this file does not exist; memory is limited all the same.
-      tryWrite(join(folder.path, 'memory.memsw.limit_in_bytes'), String(limits.memoryBytes))
-    }
-    // Half of what the program itself weighs: a busy task must not starve it.
-    if (folder.controllers.has('cpu')) set('cpu.shares', 512)
-    return
-  }
-  if (folder.controllers.has('memory')) {
-    set('memory.max', limits.memoryBytes)
-    tryWrite(join(folder.path, 'memory.swap.max'), '0')
-    tryWrite(join(folder.path, 'memory.oom.group'), '1')
-  }
-  if (folder.controllers.has('cpu')) set('cpu.weight', 50)
 }
 
 function endGroup(folder: string): void {

@@ -77,6 +77,14 @@ class Unsandboxed implements Sandbox {
     }
   }
 
+  prepare(): void {
+    // A shell is started quickly.
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    // Nothing was started ahead.
+  }
+
   async sweep(): Promise<void> {
     for (const state of this.#folder.leftoverStates()) endMarked(state)
     this.#folder.removeLeftovers()

@@ -78,7 +78,7 @@ export interface TaskBench extends AsyncDisposable {
   directory(): Promise<string[]>
   /** Command lines of processes of the task that are alive. */
   survivors(): string[]
-  /** Ends the session. */
+  /** Ends the session, and what was started ahead of the next. */
   dispose(): Promise<void>
 }
 
@@ -103,6 +103,7 @@ export function taskBench(make: MakeSandbox, options: BenchOptions = {}): TaskBe
   const taskId = options.taskId ?? lastTaskId
   const owner = sandbox.owner(taskId)
   if (owner !== null) chownSync(work, owner.uid, owner.gid)
+  sandbox.prepare()
   const mark = `bench-${process.pid}-${taskId}`
   let opened: Promise<SandboxSession> | undefined
 
@@ -145,9 +146,11 @@ export function taskBench(make: MakeSandbox, options: BenchOptions = {}): TaskBe
     survivors: () => processesOf(mark, owner?.uid),
     async dispose() {
       await (await opened)?.[Symbol.asyncDispose]()
+      await sandbox[Symbol.asyncDispose]()
     },
     async [Symbol.asyncDispose]() {
       await (await opened?.catch(() => undefined))?.[Symbol.asyncDispose]()
+      await sandbox[Symbol.asyncDispose]()
       rmSync(root, { recursive: true, force: true })
     },
   }
