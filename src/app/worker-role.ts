@@ -66,6 +66,7 @@ export async function startWorkerRole(parts: Parts, { role, only }: WorkerRoleOp
   const sandbox = openSandbox(parts)
   await sandbox.sweep()
   const box = await measureBox(config, sandbox, store)
+  sandbox.prepare()
   const worker = createWorker({
     id: randomUUID(),
     role,
@@ -107,6 +108,7 @@ export async function startWorkerRole(parts: Parts, { role, only }: WorkerRoleOp
     async [Symbol.asyncDispose]() {
       await maintenance[Symbol.asyncDispose]()
       await worker[Symbol.asyncDispose]()
+      await sandbox[Symbol.asyncDispose]()
     },
   }
 }
