@@ -1,4 +1,4 @@
-import { chownSync, existsSync, writeFileSync } from 'node:fs'
+import { chownSync, existsSync, rmSync, writeFileSync } from 'node:fs'
 import type { Writable } from 'node:stream'
 import { SandboxError, type SandboxTask } from '../ports/sandbox.ts'
 import type { Box } from './box.ts'
@@ -42,7 +42,10 @@ export async function startBubblewrap(start: BoxStart): Promise<Box> {
   const limits = new LimitWatch({ limits: task.limits, folder: task.directory, group, meter })
   const box = new BubblewrapBox({ launched, output, limits, group, hasNetwork: network !== null })
   handOver(start, points)
-  if (await isReady(box.control, output)) {
+  const hasStarted = await isReady(box.control, output)
+  // bwrap has read them: values that tasks are given are not left on the disk.
+  rmSync(place.arguments, { force: true })
+  if (hasStarted) {
     box.remember()
     return box
   }
