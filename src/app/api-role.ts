@@ -26,7 +26,8 @@ export async function startApiRole(parts: Parts): Promise<ApiRole> {
     async health() {
       const liveWorkers = (await store.liveWorkers(config.worker.lease)).length
       const chats = [...parts.chats.values()].map((chat) => ({ name: chat.name, ok: chat.health().ok }))
-      return { checks: [{ name: 'store', ok: true }, ...chats], tasks: await store.counts(), liveWorkers }
+      const off = [...parts.chatsOff].map((name) => ({ name, ok: false }))
+      return { checks: [{ name: 'store', ok: true }, ...chats, ...off], tasks: await store.counts(), liveWorkers }
     },
   })
   await adapter.start()

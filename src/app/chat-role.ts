@@ -4,7 +4,7 @@ import type { Config } from '../../config/config.ts'
 import type { AccessList } from '../core/authorize.ts'
 import { errorLine, SetupError } from '../core/errors.ts'
 import { currentRound, type Requester } from '../core/task.ts'
-import type { ChatAdapter } from '../ports/chat-adapter.ts'
+import type { AdapterHealth, ChatAdapter } from '../ports/chat-adapter.ts'
 import type { Presenter } from '../ports/presenter.ts'
 import { createReporter } from '../reporter/create-reporter.ts'
 import type { ReporterConfig } from '../reporter/reporter-config.ts'
@@ -61,18 +61,29 @@ async function startChat(parts: Parts, { name, role, adapters, presenter }: Chat
   let adapter: ChatAdapter | undefined
   try {
     adapter = await program.create(parts, presenter)
+    // Before it starts: what comes in at once may bring files, and they are fetched through it.
+    adapters.push(adapter)
+    parts.chats.set(name, adapter)
     await adapter.start(parts.inbox)
   } catch (error) {
+    adapters.splice(0, adapters.length, ...adapters.filter((each) => each !== adapter))
+    parts.chats.delete(name)
     await adapter?.[Symbol.asyncDispose]()
     if (!(error instanceof SetupError)) throw error
     parts.logger.error({ code: error.code }, `${program.title} cannot start: ${errorLine(error)}`)
+    parts.chatsOff.add(name)
     role.parts.push({ name: program.title, state: 'problem', detail: errorLine(error), fix: error.fix })
     return
   }
-  adapters.push(adapter)
-  parts.chats.set(name, adapter)
-  role.ask[name] = program.howToAsk
-  role.parts.push({ name: program.title, state: 'on', detail: 'connected', fix: null })
+  const health = adapter.health()
+  if (health.ok) role.ask[name] = program.howToAsk
+  role.parts.push(chatPart(program.title, health))
+}
+
+/** A chat that is away is tried again by its adapter; what it can do without is a remark. */
+function chatPart(name: string, { ok, problem }: AdapterHealth): StartPart {
+  if (!ok) return { name, state: 'problem', detail: `${problem} Trying again.`, fix: null }
+  return { name, state: 'on', detail: 'connected', fix: problem === '' ? null : problem }
 }
 
 function reporterConfig({ config }: Parts): ReporterConfig {

@@ -1,5 +1,6 @@
 /** `assistant doctor`: what works on this machine, what does not, and the one thing to do about each. */
 import { statfsSync } from 'node:fs'
+import { z } from 'zod'
 import type { DoctorCheck } from '../../adapters/cli/deps.ts'
 import type { Config } from '../../config/config.ts'
 import { errorLine, SetupError } from '../core/errors.ts'
@@ -22,7 +23,7 @@ export async function doctor(config: Config, options: ChatCheckOptions): Promise
       ...(await checkSandbox(parts)),
       await checkModel(parts),
     )
-    checks.push(await checkWorkers(parts), checkApi(config))
+    checks.push(await checkWorkers(parts), checkApi(config), ...(await checkReady(config)))
     checks.push(...(await checkChats(parts, options)), ...(await checkDeliveries(parts)))
   } catch (error) {
     if (!(error instanceof SetupError)) throw error
@@ -102,6 +103,24 @@ function checkApi({ api }: Config): DoctorCheck {
     'API',
     `http://${api.host}:${api.port}, ${tokens === 0 ? 'this machine only, no token' : `${tokens} tokens`}`,
   )
+}
+
+const readySchema = z.object({ checks: z.array(z.object({ name: z.string(), ok: z.boolean() })) })
+const READY_MS = 2000
+
+/** What the program that runs says of itself: the chats' connections are in it alone. */
+async function checkReady({ api }: Config): Promise<DoctorCheck[]> {
+  if (!api.enabled || api.port === 0) return []
+  try {
+    const answer = await fetch(`http://${api.host}:${api.port}/readyz`, { signal: AbortSignal.timeout(READY_MS) })
+    const bad = readySchema.parse(await answer.json()).checks.filter((check) => !check.ok)
+    if (bad.length === 0) return [ok('Program', 'runs, and everything in it is connected')]
+    const names = bad.map(({ name }) => name).join(', ')
+    return [warn('Program', `runs, but this is not connected: ${names}`, 'Its log says why.')]
+  } catch {
+    // Nobody answers there: the program does not run, which "Workers" has said.
+    return []
+  }
 }
 
 async function checkDeliveries({ store }: Parts): Promise<DoctorCheck[]> {

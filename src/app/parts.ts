@@ -30,6 +30,8 @@ export interface Parts extends AsyncDisposable {
   inbox: RunningInbox
   /** Chats that this process speaks to, filled when they start. */
   chats: Map<Platform, ChatAdapter>
+  /** Chats that have tokens and could not start. */
+  chatsOff: Set<Platform>
 }
 
 export interface OpenOptions {
@@ -79,6 +81,7 @@ export async function openParts(config: Config, { writeLog }: OpenOptions): Prom
     reviewer,
     inbox,
     chats,
+    chatsOff: new Set(),
     async [Symbol.asyncDispose]() {
       await inbox[Symbol.asyncDispose]()
       await store[Symbol.asyncDispose]()
