@@ -224,9 +224,11 @@ function notes(task: Task, { children, sandboxWarning }: CardContext, window: St
   const inputs = failedInputs.slice(0, 3).map((input) => {
     return `${oneLine(input.name, 60)} could not be fetched: ${oneLine(input.problem ?? 'unknown', 120)}`
   })
-  return [...shown, ...warning, ...inputs, ...children.map((child) => childNote(child))]
+  return [...shown, ...warning, ...inputs, ...children.map((child) => childNote(task, child))]
 }
 
-function childNote({ id, kind, status }: Pick<TaskSummary, 'id' | 'kind' | 'status'>): string {
-  return kind === 'refine' && status === 'pending' ? `Noted: #${id} follows` : `Continued in #${id}`
+/** Of an ended task only what stays true: its card is not drawn again when the child goes on. */
+function childNote(task: Task, { id, kind, status }: Pick<TaskSummary, 'id' | 'kind' | 'status'>): string {
+  const isNoted = kind === 'refine' && status === 'pending' && !isFinal(task.status)
+  return isNoted ? `Noted: #${id} follows` : `Continued in #${id}`
 }

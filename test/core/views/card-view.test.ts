@@ -210,7 +210,7 @@ describe('a card at the end', () => {
       { id: 44, kind: 'refine', status: 'pending' },
     ] as const
     const shown = lines({ ...sampleDetails(), status: 'done', answer: '' }, { children })
-    expect(shown.slice(1)).toEqual(['Continued in #43', 'Noted: #44 follows'])
+    expect(shown.slice(1)).toEqual(['Continued in #43', 'Continued in #44'])
   })
 })
 
