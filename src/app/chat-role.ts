@@ -108,7 +108,7 @@ function approversOf(config: Config, { platform, userId }: Requester): readonly 
 
 function termsOf({ sandbox, worker }: Config, hosts: readonly string[] | null): string[] {
   if (sandbox.kind === 'none') return [NO_SANDBOX]
-  const network = hosts === null ? 'no network' : `network: ${hosts.join(', ')}`
+  const network = hosts === null || hosts.length === 0 ? 'no network' : `the network (${hosts.join(', ')})`
   const memory = `${Math.round(sandbox.memory / 1024 ** 2)} MB of memory`
   return [
     `In the sandbox: only the task's folder, ${network}, ${memory}, ${Math.round(worker.taskTimeout / 60_000)} min.`,

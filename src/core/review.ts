@@ -20,7 +20,7 @@ export interface Box {
 /** The policy, as far as a review needs it. */
 export interface Reviewer {
   review(plan: Plan, box: Box): PlanVerdict
-  /** What network the commands call for, where the plan itself asks for none; null when none. */
+  /** What network the commands call for, whatever the plan itself asks for; null when none. */
   networkNeeded(plan: Plan): NetworkRequest | null
 }
 
@@ -33,10 +33,11 @@ export interface Proposal {
 
 /**
  * The verdict covers the whole list; a repair whose risk is higher than that of the round before asks even where policy allows.
- * A plan whose commands call for the network asks for it, also where its author forgot to: one question to a person, not a failure.
+ * A plan whose commands call for the network asks for it, also where its author forgot to ask or to name hosts: one question to a
+ * person, not a failure.
  */
 export function reviewRound(task: Task, proposal: Proposal, box: Box, reviewer: Reviewer): PlannedRound {
-  const plan = { ...proposal.plan, network: proposal.plan.network ?? reviewer.networkNeeded(proposal.plan) }
+  const plan = { ...proposal.plan, network: networkOf(proposal.plan, reviewer) }
   const verdict = reviewer.review(plan, box)
   const before = proposal.repairOf === null ? undefined : task.rounds.at(-1)?.verdict
   return {
@@ -45,6 +46,12 @@ export function reviewRound(task: Task, proposal: Proposal, box: Box, reviewer: 
     verdict: before === undefined ? verdict : askIfRiskRises(before, verdict),
     hash: hashFor(task, plan, proposal.round, box),
   }
+}
+
+function networkOf(plan: Plan, reviewer: Reviewer): NetworkRequest | null {
+  if (plan.network === null) return reviewer.networkNeeded(plan)
+  if (plan.network.hosts.length > 0) return plan.network
+  return { ...plan.network, hosts: reviewer.networkNeeded(plan)?.hosts ?? [] }
 }
 
 /** The hash of a plan in the box as it is now; differs from the approved one when anything that matters has changed. */

@@ -44,7 +44,7 @@ function review(plan: Plan, context: PolicyContext, rules: CheckedRules): PlanVe
   return { decision, reasons: network === undefined || network.reason === null ? [] : [network.reason], steps }
 }
 
-/** Named hosts that rules allow need no person; any other host, or none named, does. */
+/** Named hosts that rules allow need no person; any other host, or none named (which gives none), does. */
 function judgeNetwork(
   request: NetworkRequest,
   context: PolicyContext,
@@ -62,7 +62,7 @@ function judgeNetwork(
   if (named.length > 0 && named.every(({ rule }) => rule?.decision === 'allow')) {
     return { decision: 'allow', reason: null, rule: namesOf(named) }
   }
-  const where = request.hosts.length === 0 ? 'any host' : request.hosts.join(', ')
+  const where = request.hosts.length === 0 ? 'no host is named, so none can be reached' : request.hosts.join(', ')
   const why = request.reason === '' ? '' : ` (${request.reason})`
   const asking = named.filter(({ rule }) => rule?.decision === 'ask')
   return { decision: 'ask', reason: `It asks for the network: ${where}${why}.`, rule: namesOf(asking) }

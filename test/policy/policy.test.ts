@@ -28,7 +28,10 @@ describe('a review', () => {
 
   test('asks also for a network to anywhere, and for one that no command uses', () => {
     const verdict = policy.review(plan(['ls'], { reason: '', hosts: [] }), { sandbox: 'full' })
-    expect(verdict).toMatchObject({ decision: 'ask', reasons: ['It asks for the network: any host.'] })
+    expect(verdict).toMatchObject({
+      decision: 'ask',
+      reasons: ['It asks for the network: no host is named, so none can be reached.'],
+    })
   })
 
   test('where there is no network to give, refuses a plan that asks for it, and lets a command that needs it try', () => {

@@ -72,8 +72,10 @@ export function roomPerCommand(lengths: readonly number[], total: number): numbe
 
 function networkTerms({ plan }: Round): string[] {
   if (plan.network === null) return []
-  const hosts = plan.network.hosts.length === 0 ? 'any host' : plan.network.hosts.join(', ')
-  return [`Asks for the network: ${oneLine(hosts, 300)}. ${oneLine(plan.network.reason, 300)}`]
+  const hosts =
+    plan.network.hosts.length === 0 ? 'no host is named, so none can be reached' : plan.network.hosts.join(', ')
+  const reason = oneLine(plan.network.reason, 300)
+  return [`Asks for the network: ${oneLine(hosts, 300)}${reason === '' ? '' : ` (${reason})`}.`]
 }
 
 /** "Approved by Ana, 14:02 · plan 7f3a9c01"; null while it waits. */
