@@ -1,0 +1,193 @@
+/** Slack and Discord by the real program: real clients, store, sandbox and worker, and a model server that speaks Ollama's protocol. */
+import { writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { expect, test, vi } from 'vitest'
+import {
+  type ChatWorld,
+  createChatWorld,
+  discordMessages,
+  discordWords,
+  slackButton,
+  slackMessages,
+  slackWords,
+} from './chat-world.ts'
+import { run } from './program.ts'
+
+function eventually<T>(check: () => T): Promise<T> {
+  return vi.waitFor(check, { timeout: 45_000, interval: 50 })
+}
+
+/** The one message of ours in the channel whose words have this. */
+function inSlack(world: ChatWorld, words: string, channel?: string) {
+  const found = slackMessages(world, channel).filter((message) => slackWords(message).includes(words))
+  expect(
+    found.map(slackWords),
+    `"${words}" among\n${slackMessages(world, channel).map(slackWords).join('\n---\n')}`,
+  ).toHaveLength(1)
+  return found[0] ?? expect.fail()
+}
+
+const ANA = { user: 'U0ANA', channel: 'C0BUILDS' }
+const BEN = { user: 'U0BEN', channel: 'C0BUILDS' }
+
+test('Slack: a mention with a file is planned, run, told in one card and one result, and its outputs come along', async () => {
+  await using world = await createChatWorld({
+    'sort this': { commands: ['sort inputs/data.csv > sorted.csv', 'cat sorted.csv'] },
+    'other way': { commands: ['sort -r sorted.csv > reversed.csv'] },
+  })
+  await world.start()
+  const said = world.slack.user.say({
+    ...ANA,
+    text: '<@U0BOT> sort this',
+    files: [{ name: 'data.csv', bytes: Buffer.from('b\na\n'), mimetype: 'text/csv' }],
+  })
+  world.slack.user.sayAgain(ANA.channel, said.ts)
+  await eventually(() => inSlack(world, '[sorted.csv]'))
+  const result = inSlack(world, 'Task #1 done')
+  expect(slackWords(result)).toContain('It worked.')
+  await eventually(() => expect(slackWords(inSlack(world, 'Done in'))).toContain('sort inputs/data.csv'))
+  expect(slackMessages(world).every((message) => message.threadTs === said.ts)).toBe(true)
+  expect(slackMessages(world)).toHaveLength(3)
+
+  const reply = world.slack.user.say({ ...ANA, text: 'now the other way', threadTs: said.ts })
+  await eventually(() => inSlack(world, '[reversed.csv]'))
+  await eventually(() => expect(slackWords(inSlack(world, 'Continued in #2'))).toContain('Done in'))
+  const replied = world.slack.world.messages.find((message) => message.ts === reply.ts)
+  expect(replied?.reactions.map(({ name }) => name)).toEqual(['memo'])
+  // Somebody else's talk is no order.
+  world.slack.user.say({ ...BEN, text: 'nice, the other way indeed', threadTs: said.ts })
+
+  world.slack.user.click({ ...ANA, ts: result.ts, actionId: slackButton(result, 'Full log') })
+  const log = await eventually(() => inSlack(world, '[task-1.log]'))
+  expect(log.files[0]?.bytes.toString()).toContain('a\nb\n')
+  expect((await run(world.home, ['list', '--json'])).stdout.match(/"parent_id":/g)).toHaveLength(2)
+})
+
+test('Slack: a plan that asks is edited in a form, approved by an approver, and the commands as edited run', async () => {
+  await using world = await createChatWorld({
+    'fetch the page': { commands: ['curl -sf https://example.com/page'], network: true },
+  })
+  await world.start()
+  world.slack.user.say({ ...ANA, text: '<@U0BOT> fetch the page' })
+  const approval = await eventually(() => {
+    const called = slackMessages(world).find((message) => message.text.includes('<@U0BEN>'))
+    return called ?? expect.fail('nobody is called')
+  })
+  expect(slackWords(approval)).toContain('curl -sf https://example.com/page')
+  world.slack.user.click({ ...ANA, ts: approval.ts, actionId: slackButton(approval, 'Approve') })
+  await eventually(() => {
+    const told = [...world.slack.world.responseUrls.values()].flatMap(({ uses }) => uses)
+    expect(JSON.stringify(told)).toContain('Only an approver')
+  })
+  world.slack.user.click({ ...BEN, ts: approval.ts, actionId: slackButton(approval, 'Edit plan') })
+  const form = await eventually(() => {
+    return [...world.slack.world.views.values()].find((view) => view.open)?.id ?? expect.fail('no form')
+  })
+  await world.slack.user.submitModal(BEN.user, form, { 'command-0': 'echo from the edited plan' }).acked
+  await eventually(() => expect(slackWords(approval)).toContain('echo from the edited plan'))
+  world.slack.user.click({ ...BEN, ts: approval.ts, actionId: slackButton(approval, 'Approve') })
+  await eventually(() => inSlack(world, 'Task #1 done'))
+  await eventually(() => expect(slackWords(approval)).toContain('Approved by ben'))
+  expect(slackWords(approval)).toContain('the network (example.com)')
+  expect((await run(world.home, ['logs', '1'])).stdout).toContain('from the edited plan')
+})
+
+test('Slack: /task and its private answers, App Home, and "Run as task" on a message of somebody else', async () => {
+  await using world = await createChatWorld({ 'say hello': { commands: ['echo hello > hello.txt'] } })
+  await world.start()
+  const { user, world: slack } = world.slack
+  const answer = async (text: string) => {
+    const { responseUrl } = user.command({ ...ANA, text })
+    return eventually(() => {
+      const uses = slack.responseUrls.get(responseUrl)?.uses ?? []
+      expect(uses.length).toBeGreaterThan(0)
+      expect(uses.every((use) => use.response_type === 'ephemeral')).toBe(true)
+      return JSON.stringify(uses.at(-1))
+    })
+  }
+  expect(await answer('say hello')).toContain('Task #1')
+  await eventually(() => inSlack(world, '[hello.txt]'))
+  expect(await answer('list')).toContain('say hello')
+  expect(await answer('status 1')).toContain('Done in')
+  expect(await answer('files 1')).toContain('hello.txt')
+  expect(await answer('cancel 1')).toContain('already ended')
+  expect(await answer('log 99')).toContain('no task #99')
+  expect(await answer('help')).toContain('/task')
+  expect(await answer('retry 1')).toContain('Task #2')
+  await eventually(() => inSlack(world, 'Task #2 done'))
+
+  user.openHome(ANA.user)
+  await eventually(() => expect(JSON.stringify(slack.homes.get(ANA.user))).toContain('say hello'))
+  user.clickHome(ANA.user, 'retry:2')
+  await eventually(() => inSlack(world, 'Task #3 done'))
+
+  const idea = user.say({ ...BEN, text: 'somebody should say hello' })
+  user.messageShortcut(ANA.user, ANA.channel, idea.ts, 'run_as_task')
+  const form = await eventually(() => [...slack.views.values()].find((view) => view.open)?.id ?? expect.fail('no form'))
+  await user.submitModal(ANA.user, form, {}).acked
+  const result = await eventually(() => inSlack(world, 'Task #4 done'))
+  expect(result.threadTs).toBe(idea.ts)
+})
+
+test('Slack: killed while a command runs, it says so after the restart, resumes on demand, and nothing is there twice', async () => {
+  await using world = await createChatWorld({
+    'wait for it': { commands: ['echo begun > first.txt', 'until [ -e go ]; do sleep 0.1; done; cat first.txt'] },
+    'say hello': { commands: ['echo hello'] },
+  })
+  await world.start()
+  const said = world.slack.user.say({ ...ANA, text: '<@U0BOT> wait for it' })
+  await eventually(() => inSlack(world, 'command 2 of 2'))
+  // Killed with an answer on its way: the message is there, and the program does not know it.
+  world.slack.faults.next('chat.postMessage', { kind: 'lost_answer' })
+  const second = world.slack.user.say({ ...ANA, text: '<@U0BOT> say hello' })
+  await eventually(() => expect(slackMessages(world).some(({ threadTs }) => threadTs === second.ts)).toBe(true))
+  await world.kill()
+  await world.start()
+  const result = await eventually(() => inSlack(world, 'was interrupted'))
+  await eventually(() => inSlack(world, 'Task #2 done'))
+  expect(result.threadTs).toBe(said.ts)
+  world.slack.user.click({ ...ANA, ts: result.ts, actionId: slackButton(result, 'Resume from 2') })
+  await eventually(() => expect(slackWords(inSlack(world, 'Continued in #3'))).toContain('Interrupted'))
+  await eventually(() => {
+    const card = slackMessages(world).findLast(({ threadTs }) => threadTs === said.ts)
+    expect(card === undefined ? '' : slackWords(card)).toContain('Running')
+  })
+  await writeFile(join(world.home.folder, 'tasks', 'task-3', 'work', 'go'), '')
+  await eventually(() => inSlack(world, 'Task #3 done'))
+  expect((await run(world.home, ['logs', '3'])).stdout).toContain('begun')
+  const keys = slackMessages(world).map((message) => JSON.stringify(message.metadata?.event_payload ?? message.ts))
+  expect(new Set(keys).size).toBe(keys.length)
+})
+
+test('a task asked for in Slack is followed, cancelled and retried from the CLI and the API, and shown in Discord to admins only', async () => {
+  await using world = await createChatWorld({ 'count for long': { commands: ['echo counting; sleep 1000'] } })
+  await world.start()
+  const said = world.slack.user.say({ ...ANA, text: '<@U0BOT> count for long' })
+  await eventually(() => inSlack(world, 'counting'))
+  const log = await (await fetch(`${world.api}/tasks/1/logs?lines=20`)).text()
+  expect(log).toContain('counting')
+  expect((await run(world.home, ['show', '1'])).stdout).toContain('count for long')
+  expect((await run(world.home, ['cancel', '1'])).code).toBe(0)
+  const card = await eventually(() => inSlack(world, 'Cancelled by'))
+  expect(card.threadTs).toBe(said.ts)
+
+  const retried = await fetch(`${world.api}/tasks/1/retry`, { method: 'POST' })
+  expect(retried.status).toBeLessThan(300)
+  await eventually(() => expect(slackWords(inSlack(world, 'Continued in #2'))).toContain('Cancelled by'))
+  await eventually(() => expect(slackWords(inSlack(world, '▶'))).toContain('Running'))
+
+  const { people } = world.discord.server
+  const where = { channelId: world.discord.channel.id, sub: 'show', options: [{ name: 'id', type: 4, value: 2 }] }
+  const admin = people.slash({ ...where, user: world.discord.boss })
+  await eventually(() => expect(people.seen(admin)).toContain('Running'))
+  const refused = people.slash({ ...where, user: world.discord.ana })
+  await eventually(() => expect(people.seen(refused)).not.toBe(''))
+  expect(people.seen(refused)).not.toMatch(/count|Running/)
+  expect(discordMessages(world, world.discord.channel.id).map(discordWords)).toEqual([])
+
+  expect((await fetch(`${world.api}/tasks/2/cancel`, { method: 'POST' })).status).toBeLessThan(300)
+  await eventually(() =>
+    expect(slackMessages(world).filter((message) => slackWords(message).includes('Cancelled by'))).toHaveLength(2),
+  )
+  expect(slackMessages(world).filter(({ threadTs }) => threadTs === said.ts)).toHaveLength(2)
+})
