@@ -22,6 +22,11 @@ const BENCHES: Record<string, { about: string; load(): Promise<Bench> }> = {
     about: 'from a payload to the first answer, alone and under load',
     load: async () => (await import('./chat.ts')).bench,
   },
+  start: { about: 'from the command line to an answer', load: async () => (await import('./start.ts')).bench },
+  'end-to-end': {
+    about: 'from a request in a chat to its result there',
+    load: async () => (await import('./end-to-end.ts')).bench,
+  },
   policy: { about: 'how often honest commands are asked about', load: async () => (await import('./policy.ts')).bench },
 }
 

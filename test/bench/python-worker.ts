@@ -9,6 +9,21 @@ import json, sqlite3, subprocess, sys, time, urllib.request
 db = sqlite3.connect(sys.argv[1], timeout=5, isolation_level=None)
 db.execute('PRAGMA journal_mode = WAL')
 db.execute("CREATE TABLE IF NOT EXISTS job (id INTEGER PRIMARY KEY, description TEXT, status TEXT, result TEXT)")
+chat = json.loads(sys.argv[3])
+
+def ask(url, body, token=''):
+    headers = {'content-type': 'application/json', 'authorization': 'Bearer ' + token}
+    return urllib.request.urlopen(urllib.request.Request(url, json.dumps(body).encode(), headers)).read().decode()
+
+def run_plan(text):
+    reply = ask(chat['model'], {'model': 'bench', 'messages': [{'role': 'user', 'content': text}]})
+    plan = json.loads(''.join(json.loads(line)['message']['content'] for line in reply.splitlines()))
+    printed = ''
+    for command in plan['commands']:
+        printed += subprocess.run(command, shell=True, capture_output=True, text=True, cwd=sys.argv[2]).stdout
+    ask(chat['post'], {'channel': 'C0BUILDS', 'text': printed}, chat['token'])
+    return printed
+
 print('ready', flush=True)
 while True:
     row = db.execute("SELECT id, description FROM job WHERE status = 'pending' ORDER BY id LIMIT 1").fetchone()
@@ -17,8 +32,8 @@ while True:
         continue
     db.execute("UPDATE job SET status = 'running' WHERE id = ?", (row[0],))
     printed = ''
-    for command in json.loads(row[1]) if row[1].startswith('[') else []:
-        printed += subprocess.run(command, shell=True, capture_output=True, text=True, cwd=sys.argv[2]).stdout
+    if chat:
+        printed = run_plan(row[1])
     db.execute("UPDATE job SET status = 'done', result = ? WHERE id = ?", (printed, row[0]))
     print(row[0], flush=True)
 `
@@ -28,12 +43,25 @@ export interface PythonWorker extends AsyncDisposable {
   heard(): Promise<void>
 }
 
-/** Jobs are rows of the table \`job\`; a description that is a JSON list is run, command by command. */
-export async function startPythonPoller(file: string, folder = '/tmp'): Promise<PythonWorker | Skipped> {
+/** Where it asks for a plan, and where it tells the result. */
+export interface PythonChat {
+  model: string
+  post: string
+  token: string
+}
+
+/** Jobs are rows of the table `job`; without a chat they are only taken. */
+export async function startPythonPoller(
+  file: string,
+  folder = '/tmp',
+  chat: PythonChat | null = null,
+): Promise<PythonWorker | Skipped> {
   if (spawnSync('python3', ['-c', 'import sqlite3']).status !== 0) {
     return { name: 'a Python worker that polls', skipped: 'python3 is not here: apt-get install python3' }
   }
-  const child = spawn('python3', ['-c', PROGRAM, file, folder], { stdio: ['ignore', 'pipe', 'inherit'] })
+  const child = spawn('python3', ['-c', PROGRAM, file, folder, JSON.stringify(chat)], {
+    stdio: ['ignore', 'pipe', 'inherit'],
+  })
   const exited = once(child, 'exit')
   const lines = createInterface({ input: child.stdout })[Symbol.asyncIterator]()
   await lines.next()
