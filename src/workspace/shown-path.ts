@@ -3,6 +3,8 @@
  * backslash escapes for what is not, and for what could deceive: control, direction and invisible characters, line ends, and the backslash.
  */
 const DECEIVING = /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}\p{Cs}\p{Co}\p{Cn}]/u
+/** What a line of ours begins with: a file's name must not look like one. */
+const OUR_TAG = /\[(?=[^\S\n]?TASK[^\S\n]?[0-9]{0,16}[^\S\n]?\])/gi
 const ESCAPES: Readonly<Record<string, string>> = { '\n': '\\n', '\r': '\\r', '\t': '\\t', '\\': '\\\\' }
 const ESCAPE = /\\(?:x([0-9a-f]{2})|u\{([0-9a-f]{1,6})\}|([nrt\\]))/y
 
@@ -15,7 +17,7 @@ export function shownPath(bytePath: string): string {
     shown += length === 0 ? `\\x${piece.toString('hex')}` : shownCharacter(piece.toString())
     at += piece.length
   }
-  return shown
+  return shown.replace(OUR_TAG, '\\u{5b}')
 }
 
 /** The byte path that is shown like this; undefined when none is, or when it would leave its folder. */

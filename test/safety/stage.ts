@@ -172,3 +172,30 @@ function* whatDiscordGot({ requests, state }: DiscordServer): Iterable<[string, 
     if (message.author.id === state.bot.id) yield [`Discord message ${message.id}`, JSON.stringify(message)]
   }
 }
+
+/** What Slack would read as markup, which elements and buttons it would draw, and where links lead. */
+export function parts({ world }: SlackServer): {
+  texts: string[]
+  elements: string[]
+  actions: string[]
+  urls: unknown[]
+} {
+  const found = { texts: [] as string[], elements: [] as string[], actions: [] as string[], urls: [] as unknown[] }
+  const visit = (value: unknown): void => {
+    if (Array.isArray(value)) for (const each of value) visit(each)
+    if (typeof value !== 'object' || value === null || Array.isArray(value)) return
+    const node = new Map(Object.entries(value))
+    const type = String(node.get('type') ?? '')
+    found.elements.push(type)
+    // plain_text and the text of rich_text are shown as they are.
+    if (type === 'mrkdwn') found.texts.push(String(node.get('text')))
+    if (node.has('action_id')) found.actions.push(String(node.get('action_id')))
+    if (node.has('url')) found.urls.push(node.get('url'))
+    for (const inner of node.values()) visit(inner)
+  }
+  for (const message of world.messages.filter(({ botId }) => botId !== undefined)) {
+    found.texts.push(message.text)
+    visit(message.blocks)
+  }
+  return found
+}

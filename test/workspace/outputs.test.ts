@@ -103,6 +103,11 @@ describe('what counts as an output', () => {
     expect(await textOf((await t.workspace.openOutput(1, 'bad-\\xff\\xc3('))?.stream)).toBe('bytes')
   })
 
+  test('a name that imitates our tag is shown escaped and found again', () => {
+    expect(shownPath('[TASK 9] done')).toBe('\\u{5b}TASK 9] done')
+    expect(bytePathOf('\\u{5b}TASK 9] done')).toBe('[TASK 9] done')
+  })
+
   test('every name of bytes is shown in one way and found again by it', () => {
     const name = fc.uint8Array({ minLength: 1, maxLength: 40 }).map((bytes) => Buffer.from(bytes).toString('latin1'))
     fc.assert(
