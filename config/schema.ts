@@ -112,6 +112,9 @@ export const settingsSchema = z.strictObject({
       keep: duration('30 d', { min: '1 h', max: '3650 d' }).describe(
         'Ended tasks older than this are removed with their files',
       ),
+      disk: size('50 GB', { min: '1 MB', max: '1024 GB' }).describe(
+        'Together the folders of tasks may take this much; beyond it the oldest ended tasks are removed',
+      ),
     })
     .prefault({}),
   policy: z.strictObject({ rules: z.array(z.unknown()).default([]) }).prefault({}),

@@ -33,7 +33,10 @@ export function createCliDeps(): CliDeps {
     async startRoles(roles) {
       const { openParts } = await import('./parts.ts')
       const { startRoles } = await import('./roles.ts')
-      const parts = await openParts(loadConfig(), { writeLog: (line) => process.stdout.write(line) })
+      const { createLogSink } = await import('./log-sink.ts')
+      // What is said on the terminal may find nobody there either.
+      process.stderr.on('error', () => undefined)
+      const parts = await openParts(loadConfig(), { writeLog: createLogSink(process.stdout) })
       return startRoles(parts, roles)
     },
     async doctor(options) {

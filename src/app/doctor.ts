@@ -4,6 +4,7 @@ import { z } from 'zod'
 import type { DoctorCheck } from '../../adapters/cli/deps.ts'
 import type { Config } from '../../config/config.ts'
 import { errorLine, SetupError } from '../core/errors.ts'
+import { readBreakers } from '../inbox/breaker.ts'
 import { SandboxError } from '../ports/sandbox.ts'
 import { type ChatCheckOptions, checkChats } from './chat-checks.ts'
 import { describeModel } from './model-status.ts'
@@ -24,7 +25,7 @@ export async function doctor(config: Config, options: ChatCheckOptions): Promise
       await checkModel(parts),
     )
     checks.push(await checkWorkers(parts), checkApi(config), ...(await checkReady(config)))
-    checks.push(...(await checkChats(parts, options)), ...(await checkDeliveries(parts)))
+    checks.push(...(await checkChats(parts, options)), ...(await checkDeliveries(parts)), ...(await checkLoops(parts)))
   } catch (error) {
     if (!(error instanceof SetupError)) throw error
     checks.push({ name: 'Store', state: 'failed', detail: errorLine(error), fix: error.fix })
@@ -129,7 +130,18 @@ async function checkDeliveries({ store }: Parts): Promise<DoctorCheck[]> {
     warn(
       'Delivery',
       `task #${taskId} could not be told of: ${failure ?? ''}`,
-      `Mend that, then see \`assistant show ${taskId}\`.`,
+      `Mend that, then run \`assistant redeliver ${taskId}\`.`,
+    ),
+  )
+}
+
+async function checkLoops({ store }: Parts): Promise<DoctorCheck[]> {
+  const stopped = await readBreakers(store)
+  return stopped.map(({ why, at }) =>
+    warn(
+      'Loops',
+      `stopped at ${new Date(at).toISOString()}: ${why}`,
+      'Run `assistant breaker --reset` once its cause is gone.',
     ),
   )
 }

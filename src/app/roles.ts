@@ -8,7 +8,7 @@ import { startChatRole } from './chat-role.ts'
 import { describeModel } from './model-status.ts'
 import type { Parts } from './parts.ts'
 import { programVersion } from './program-log.ts'
-import { notifySystemd } from './systemd.ts'
+import { notifySystemd, startWatchdog } from './systemd.ts'
 import { openPlanner, startWorkerRole, type WorkerRole } from './worker-role.ts'
 
 interface Started {
@@ -40,6 +40,8 @@ export async function startRoles(parts: Parts, roles: readonly Role[]): Promise<
     throw error
   }
   notifySystemd('READY=1')
+  // A turn of the event loop and an answer of the store: whatever else stands still has its own deadline.
+  const watchdog = startWatchdog({ clock: parts.clock, logger: parts.logger, isWell: () => parts.store.counts() })
   const { promise: stopped, resolve, reject } = Promise.withResolvers<void>()
   let isStopping = false
   return {
@@ -49,7 +51,9 @@ export async function startRoles(parts: Parts, roles: readonly Role[]): Promise<
       if (isStopping) return
       isStopping = true
       notifySystemd('STOPPING=1')
-      stopAll(parts, started).then(resolve, reject)
+      stopAll(parts, started)
+        .finally(() => watchdog?.[Symbol.dispose]())
+        .then(resolve, reject)
     },
   }
 }

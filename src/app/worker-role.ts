@@ -7,6 +7,7 @@ import type { Sandbox, SandboxReport } from '../ports/sandbox.ts'
 import { createBubblewrapSandbox } from '../sandbox/bubblewrap.ts'
 import { createUnsandboxed } from '../sandbox/unsandboxed.ts'
 import { startMaintenance } from '../worker/maintenance.ts'
+import { createRetention } from '../worker/retention.ts'
 import { createWorker, type Worker } from '../worker/worker.ts'
 import { measureBox, sandboxLimits } from './box.ts'
 import { describeMachine } from './machine.ts'
@@ -92,14 +93,12 @@ export async function startWorkerRole(parts: Parts, { role, only }: WorkerRoleOp
     networkPossible: box.givesNetwork,
     only,
   })
-  const maintenance = startMaintenance({
-    store,
-    workspace,
-    clock,
-    logger,
-    retentionMs: config.retention.keep,
-    longestPauseMs: 30_000,
-  })
+  const { keep: keepMs, disk: diskBytes } = config.retention
+  const retention = createRetention({ store, workspace, clock, logger, keepMs, diskBytes })
+  // Before anything is claimed: a folder that is left over would be taken for that of a new task with its number.
+  await retention.removeOrphans()
+  const leaseMs = config.worker.lease
+  const maintenance = startMaintenance({ store, clock, logger, retention, leaseMs, longestPauseMs: 30_000 })
   await worker.start()
   return {
     worker,

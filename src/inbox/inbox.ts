@@ -8,7 +8,9 @@ import type { Logger } from '../ports/logger.ts'
 import type { QueueLimits, Store } from '../ports/store.ts'
 import type { Workspace } from '../ports/workspace.ts'
 import { createAct } from './act.ts'
+import { type Breaker, createBreaker } from './breaker.ts'
 import { createDecisions } from './decide.ts'
+import { createDeliveryQuestions } from './deliveries.ts'
 import { createDoor, type Door } from './door.ts'
 import { canFetch, createInputFetcher, type FetchInput } from './inputs.ts'
 import { createReply } from './reply.ts'
@@ -40,12 +42,15 @@ export function createInbox(options: InboxOptions): RunningInbox {
   const stop = new AbortController()
   const door = createDoor(store, options.access)
   const fetcher = createInputFetcher({ ...options, signal: stop.signal })
-  const submitChild = (task: Parameters<typeof admit>[1]) => admit({ store, fetcher, limits }, task)
+  const breaker = createBreaker(options)
+  const submitChild = (task: Parameters<typeof admit>[1]) => admit({ store, fetcher, limits, breaker }, task)
   const decisions = createDecisions({ ...options, door })
   const act = createAct({ store, workspace, door, decisions, submitChild })
 
   return {
     ...createQuestions(store, workspace, door),
+    ...createDeliveryQuestions(store, door),
+    ...createLoopQuestions(breaker, door),
     act,
     ...createReply({ store, door, act, submitChild }),
     async submit(request): Promise<SubmitOutcome> {
@@ -71,7 +76,25 @@ export function createInbox(options: InboxOptions): RunningInbox {
   }
 }
 
-type Questions = Omit<Inbox, 'submit' | 'act' | 'reply' | 'refine' | 'may'>
+function createLoopQuestions(breaker: Breaker, door: Door): Pick<Inbox, 'stoppedLoops' | 'resetLoops'> {
+  return {
+    async stoppedLoops(actor) {
+      return (await door.check(actor, 'admin', null)) ?? { kind: 'loops', loops: await breaker.list() }
+    },
+    async resetLoops(actor) {
+      const refused = await door.check(actor, 'admin', null)
+      if (refused !== undefined) return refused
+      const loops = await breaker.reset()
+      await door.record(actor, 'breaker_reset', null, loops.map(({ why }) => why).join('; '))
+      return { kind: 'loops', loops }
+    },
+  }
+}
+
+type Questions = Pick<
+  Inbox,
+  'get' | 'list' | 'tail' | 'follow' | 'wholeLog' | 'outputs' | 'openOutput' | 'archive' | 'audit' | 'watch'
+>
 
 /** What only looks. Each asks the door first. */
 function createQuestions(store: Store, workspace: Workspace, door: Door): Questions {

@@ -2,6 +2,7 @@ import { MAX_DESCRIPTION_BYTES } from '../core/plan.ts'
 import type { InputFile, Task } from '../core/task.ts'
 import type { Attachment, Refusal, SubmitRequest } from '../ports/inbox.ts'
 import type { NewTask, QueueLimits, Store } from '../ports/store.ts'
+import type { Breaker } from './breaker.ts'
 import type { InputFetcher } from './inputs.ts'
 import { requesterOf } from './people.ts'
 
@@ -49,9 +50,11 @@ export function inputsFrom(attachments: readonly Attachment[]): InputFile[] {
 
 /** Stores the task and begins to fetch its files; also for children, whose files come from their parents. */
 export async function admit(
-  { store, fetcher, limits }: { store: Store; fetcher: InputFetcher; limits: QueueLimits },
+  { store, fetcher, limits, breaker }: { store: Store; fetcher: InputFetcher; limits: QueueLimits; breaker: Breaker },
   task: NewTask,
 ): Promise<{ kind: 'created' | 'duplicate'; task: Task } | Refusal> {
+  const stopped = await breaker.check(task)
+  if (stopped !== undefined) return stopped
   const result = await store.submit(task, limits)
   if (result.kind === 'full') return { kind: 'full', sentence: FULL_SENTENCES[result.limit](result.allowed) }
   if (result.kind === 'created' && task.inputs.length > 0) fetcher.fetch(result.task)

@@ -74,6 +74,27 @@ export interface RefineRequest {
   dedupeKey: string | null
 }
 
+/** How far a task's thread has been told of it. */
+export type DeliveryOutcome =
+  | {
+      kind: 'delivery'
+      /** Null: it has no thread. */
+      place: Place | null
+      /** Why it cannot be told until a person acts; null when there is no such trouble. */
+      failure: string | null
+      /** Tries in a row that failed. */
+      attempts: number
+      isTold: boolean
+    }
+  | Refusal
+
+/** A loop that was stopped: nothing of it comes in until a person resets it. */
+export interface StoppedLoop {
+  /** A sentence: what was seen. */
+  why: string
+  at: number
+}
+
 /**
  * The one door in. Everything asks `authorize` here, once; refusals are returned and audited, never thrown.
  * Throws only StoreError (the store cannot be used).
@@ -117,6 +138,14 @@ export interface Inbox {
     actor: Actor,
     query: { taskId?: number; beforeId?: number; limit: number },
   ): Promise<{ kind: 'entries'; entries: readonly AuditEntry[] } | Refusal>
+  /** Whether the task's thread has been told, or why not. */
+  delivery(actor: Actor, taskId: number): Promise<DeliveryOutcome>
+  /** Tells once more what could not be told, after somebody has mended why. */
+  redeliver(actor: Actor, taskId: number): Promise<ActOutcome>
+  /** Loops that are stopped now. For admins. */
+  stoppedLoops(actor: Actor): Promise<{ kind: 'loops'; loops: readonly StoppedLoop[] } | Refusal>
+  /** Lets them go on; answers those that were stopped. For admins; audited. */
+  resetLoops(actor: Actor): Promise<{ kind: 'loops'; loops: readonly StoppedLoop[] } | Refusal>
   /** Settles each time the task has changed, in any process, until it is final or `signal` aborts. The first is at once. */
   watch(actor: Actor, taskId: number, signal: AbortSignal): AsyncIterable<Task>
 }

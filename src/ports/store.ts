@@ -177,10 +177,13 @@ export interface Store extends AsyncDisposable {
   /** True the first time this key is seen. */
   markSeen(key: string): Promise<boolean>
 
-  /** Final tasks last changed before `before`, without live children or unsettled deliveries; for retention. */
+  /**
+   * Tasks that ended before `before`, oldest first, that nothing needs any more: no live child, none that waits for them, no live
+   * task in their thread, everything told. For retention.
+   */
   expiredTasks(before: number, limit: number): Promise<readonly number[]>
-  /** Removes a final task with everything of it but the audit; one that is live, or gone, stays as it is. */
-  deleteTask(taskId: number): Promise<void>
+  /** Removes a task that has ended with everything of it but the audit. False: it is gone, it lives, or something that lives needs it. */
+  deleteTask(taskId: number): Promise<boolean>
   /** Copies the store while it is in use. Never writes over a file that is there. Throws StoreError. */
   backup(file: string): Promise<void>
 

@@ -129,6 +129,10 @@ export interface Workspace {
   /** Bytes that the working directory uses on disk, measured off the main thread's turn. */
   usedBytes(taskId: number): Promise<number>
   freeBytes(): Promise<number>
+  /** Ids of all tasks that have a folder. */
+  folders(): Promise<readonly number[]>
+  /** Bytes that the task's whole folder uses on disk, with inputs and log; 0 when there is none. */
+  folderBytes(taskId: number): Promise<number>
   /** Whether the task's folder is there. */
   exists(taskId: number): Promise<boolean>
   /** Removes the task's folder. May be called twice. */

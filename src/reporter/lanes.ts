@@ -18,8 +18,8 @@ interface Lane {
   isBusy: boolean
 }
 
-/** Tasks told at the same time. */
-const MAX_BUSY = 16
+/** Tasks told at the same time. Many more than a platform takes at once: each may hang until its deadline, and the others must not wait for it. */
+const MAX_BUSY = 64
 
 export class Lanes implements Disposable {
   readonly #clock: Clock

@@ -122,7 +122,12 @@ function createRecordSide({ db, read, write, now }: Session) {
     setNote: (key, value) => write(() => notes.put(key, value)),
     markSeen: (key) => write(() => notes.markSeen(key, now())),
     expiredTasks: (before, limit) => read(() => retention.expired(before, limit)),
-    deleteTask: (taskId) => write((commit) => void (retention.remove(taskId) && commit.tasks.add(taskId))),
+    deleteTask: (taskId) =>
+      write((commit) => {
+        const isRemoved = retention.remove(taskId)
+        if (isRemoved) commit.tasks.add(taskId)
+        return isRemoved
+      }),
     async backup(file) {
       await read(() => undefined)
       await backUp(db, file)

@@ -1,52 +1,62 @@
-/** What has to happen at a time rather than on a request: leases that ran out, approvals that are due, tasks too old to keep. */
+/** What has to happen at a time rather than on a request: leases that ran out, approvals that are due, tasks that are not kept. */
 import { errorLine } from '../core/errors.ts'
 import type { Clock } from '../ports/clock.ts'
 import type { Logger } from '../ports/logger.ts'
 import type { Store } from '../ports/store.ts'
-import type { Workspace } from '../ports/workspace.ts'
+import type { Retention } from './retention.ts'
 
 export interface MaintenanceOptions {
   store: Store
-  workspace: Workspace
   clock: Clock
   logger: Logger
-  /** Ended tasks older than this are removed, rows and folders together. Null keeps them all. */
-  retentionMs: number | null
+  retention: Retention
+  leaseMs: number
   /** At least this often, whatever is due. */
   longestPauseMs: number
 }
 
 const SHORTEST_PAUSE_MS = 250
-const REMOVED_AT_ONCE = 50
+const BUDGET_EVERY_MS = 10 * 60_000
+/** A timer this late means that the machine slept, the process stood still, or the clock was set forwards. */
+const LATE_MS = 5000
 
 /** Runs in every worker; several at once do no harm, since each change is fenced. Disposing settles when the turn under way has ended. */
 export function startMaintenance(options: MaintenanceOptions): AsyncDisposable {
-  const { store, clock, logger } = options
+  const { store, clock, logger, retention, leaseMs } = options
   let timer: Disposable | undefined
   let turn = Promise.resolve()
   let isOver = false
+  let budgetAt = Number.NEGATIVE_INFINITY
 
-  async function runTurn(): Promise<void> {
+  async function runTurn(dueAt: number): Promise<void> {
+    // After a sleep every lease looks expired, those of live workers too: they get the time for a heartbeat first.
+    const mayRecover = clock.now() - dueAt < LATE_MS
     try {
-      await store.recoverExpired()
+      if (mayRecover) await store.recoverExpired()
       await settleApprovals(options)
-      await removeOld(options)
+      await retention.removeOld()
+      if (Math.abs(clock.now() - budgetAt) >= BUDGET_EVERY_MS) {
+        budgetAt = clock.now()
+        await retention.keepBudget()
+      }
     } catch (error) {
-      logger.error({ error: errorLine(error) }, 'maintenance failed; it will be tried again')
+      logger.error({ error: errorLine(error) }, `maintenance failed; it will be tried again: ${errorLine(error)}`)
     }
-    await schedule()
+    await schedule(mayRecover ? SHORTEST_PAUSE_MS : leaseMs)
   }
 
-  async function schedule(): Promise<void> {
+  async function schedule(leastMs: number): Promise<void> {
     if (isOver) return
-    const dueAt = await store.nextDueAt().catch(() => null)
-    const pauseMs = dueAt === null ? options.longestPauseMs : dueAt - clock.now()
-    timer = clock.after(Math.min(Math.max(pauseMs, SHORTEST_PAUSE_MS), options.longestPauseMs), () => {
-      turn = runTurn()
+    const nextAt = await store.nextDueAt().catch(() => null)
+    const wantedMs = nextAt === null ? options.longestPauseMs : nextAt - clock.now()
+    const pauseMs = Math.min(Math.max(wantedMs, leastMs), Math.max(options.longestPauseMs, leastMs))
+    const dueAt = clock.now() + pauseMs
+    timer = clock.after(pauseMs, () => {
+      turn = runTurn(dueAt)
     })
   }
 
-  turn = runTurn()
+  turn = runTurn(clock.now())
   return {
     async [Symbol.asyncDispose]() {
       isOver = true
@@ -60,14 +70,5 @@ export function startMaintenance(options: MaintenanceOptions): AsyncDisposable {
 async function settleApprovals({ store, clock }: MaintenanceOptions): Promise<void> {
   for (const { taskId, due } of await store.dueApprovals(clock.now())) {
     await store.apply(taskId, { kind: due === 'remind' ? 'reminded' : 'expired' }, { status: 'awaiting_approval' })
-  }
-}
-
-async function removeOld({ store, workspace, clock, retentionMs }: MaintenanceOptions): Promise<void> {
-  if (retentionMs === null) return
-  for (const taskId of await store.expiredTasks(clock.now() - retentionMs, REMOVED_AT_ONCE)) {
-    // The folder first: a row without its folder is found again, a folder without its row never is.
-    await workspace.remove(taskId)
-    await store.deleteTask(taskId)
   }
 }

@@ -123,7 +123,7 @@ class ClaimLoop implements Worker {
     try {
       return await store.claim({ id, leaseMs, ...(only === null ? {} : { only }) })
     } catch (error) {
-      logger.error({ error: errorLine(error) }, 'claiming a task failed; it will be tried again')
+      logger.error({ error: errorLine(error) }, `claiming a task failed; it will be tried again: ${errorLine(error)}`)
       return undefined
     }
   }
@@ -162,8 +162,10 @@ class ClaimLoop implements Worker {
         if (answer.lost.includes(each.leaseId)) each.control.stop('lost')
         if (answer.cancelled.includes(each.leaseId)) each.control.stop('cancelled')
       }
+      // The net below the wake-ups, and below a claim that failed.
+      this.#claimMore()
     } catch (error) {
-      logger.error({ error: errorLine(error) }, 'the heartbeat failed; it will be tried again')
+      logger.error({ error: errorLine(error) }, `the heartbeat failed; it will be tried again: ${errorLine(error)}`)
     }
     if (this.#heartbeat !== undefined) this.#scheduleBeat()
   }

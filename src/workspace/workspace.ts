@@ -81,6 +81,8 @@ export function createWorkspace(options: WorkspaceOptions): Workspace {
     },
     listing: (taskId, max) => listFiles(pathsOf(taskId).work, max, walkLimits()),
     usedBytes: (taskId) => usedBytes(pathsOf(taskId).work, walkLimits()),
+    folders: () => taskIdsIn(root),
+    folderBytes: (taskId) => usedBytes(pathsOf(taskId).task, walkLimits()),
     async freeBytes() {
       const { bavail, bsize } = await statfs(root)
       return bavail * bsize
@@ -143,6 +145,13 @@ function taskFolders({ root, logger, limits }: WorkspaceOptions, walkLimits: () 
       await removeTree(root, `task-${taskId}`)
     },
   }
+}
+
+/** Also of folders that are half removed: what is left of them is still there to be removed. */
+async function taskIdsIn(root: string): Promise<number[]> {
+  const names = (await unlessMissing(readdir(root))) ?? []
+  const ids = names.map((name) => Number(/^(?:\.removing-)?task-([1-9][0-9]{0,14})$/.exec(name)?.[1] ?? 0))
+  return [...new Set(ids.filter((id) => id > 0))].sort((a, b) => a - b)
 }
 
 async function makeFolders(folders: readonly string[]): Promise<void> {

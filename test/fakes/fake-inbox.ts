@@ -185,6 +185,14 @@ export function fakeInbox(): FakeInbox {
       return 'task' in found ? { kind: 'archive', stream: Readable.from([Buffer.from('zip')]) } : found
     },
 
+    delivery: async () => ({ kind: 'delivery', place: null, failure: null, attempts: 0, isTold: true }),
+    async redeliver(_actor, taskId) {
+      const task = inbox.tasks.get(taskId)
+      const missing = { kind: 'not_found', sentence: `There is no task #${taskId}.` } as const
+      return task === undefined ? missing : { kind: 'done', task, sentence: 'Told once more.' }
+    },
+    stoppedLoops: async () => ({ kind: 'loops', loops: [] }),
+    resetLoops: async () => ({ kind: 'loops', loops: [] }),
     async audit() {
       return { kind: 'entries', entries: [] }
     },

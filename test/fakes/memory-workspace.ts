@@ -76,6 +76,8 @@ export function memoryWorkspace(): MemoryWorkspace {
     },
     listing: async () => ({ files: [], omitted: 0 }),
     usedBytes: async () => 0,
+    folders: async () => [],
+    folderBytes: async () => 0,
     freeBytes: async () => 1e12,
     exists: async () => true,
     remove: async () => undefined,

@@ -170,6 +170,25 @@ test('retention takes old finished tasks with everything of theirs, and none tha
   expect((await store.get(untold))?.id).toBe(untold)
 })
 
+test('retention spares what a task waits for, and everything in a thread in which something lives', async () => {
+  await using bench = await openBench()
+  const { store, clock } = bench
+  const thread = { platform: 'slack', channelId: 'C1', key: 'C1/1.1', thread: true } as const
+  const awaited = await submit(store, { place: null })
+  const follower = await submit(store, { place: null, afterId: awaited })
+  const told = await submit(store, { place: thread })
+  for (const id of [awaited, told]) await applied(store, id, cancelled())
+  const last = (await store.events({ taskId: told, afterId: 0, limit: 9 })).at(-1)?.id ?? 0
+  await store.saveDelivery(delivery(told, { place: thread, cursor: last, settled: true }))
+  const neighbour = await submit(store, { place: thread })
+  clock.advance(1000)
+  expect(await store.expiredTasks(clock.now(), 10)).toEqual([])
+  expect([await store.deleteTask(awaited), await store.deleteTask(told)]).toEqual([false, false])
+  for (const id of [follower, neighbour]) await applied(store, id, cancelled())
+  expect(await store.expiredTasks(clock.now(), 10)).toEqual([awaited, told])
+  expect([await store.deleteTask(awaited), await store.deleteTask(told)]).toEqual([true, true])
+})
+
 test('an id is never given twice, also when the newest task was removed', async () => {
   await using bench = await openBench()
   const id = await taskIn(bench.store, 'cancelled')

@@ -1,0 +1,101 @@
+import { mkdirSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { describe, expect, it } from 'vitest'
+import { startMaintenance } from '../../src/worker/maintenance.ts'
+import { createRetention } from '../../src/worker/retention.ts'
+import { type Assembly, assemble } from '../fakes/assembly.ts'
+
+const QUIET = { debug: () => undefined, info: () => undefined, warn: () => undefined, error: () => undefined }
+const HOUR = 3_600_000
+
+async function finished(app: Assembly, text: string): Promise<number> {
+  const { id } = await app.ask(text)
+  await app.until(id)
+  return id
+}
+
+function retentionOf(app: Assembly, options: { keepMs?: number | null; diskBytes?: number | null }) {
+  const { store, workspace, clock } = app
+  return createRetention({ store, workspace, clock, logger: QUIET, keepMs: null, diskBytes: null, ...options })
+}
+
+describe('retention', () => {
+  it('removes row, folder and log of what ended long ago, and nothing younger', async () => {
+    await using app = await assemble()
+    await app.startWorker()
+    const old = await finished(app, '!echo old > a.txt')
+    app.clock.advance(HOUR)
+    const young = await finished(app, '!echo young > a.txt')
+    await retentionOf(app, { keepMs: HOUR / 2 }).removeOld()
+    expect(await app.store.get(old)).toBeUndefined()
+    expect(await app.workspace.exists(old)).toBe(false)
+    expect((await app.store.get(young))?.status).toBe('done')
+    expect(await app.workspace.exists(young)).toBe(true)
+  })
+
+  it('removes the oldest of what has ended when all together take too much, and leaves what ended just now', async () => {
+    await using app = await assemble()
+    await app.startWorker()
+    const first = await finished(app, '!head -c 300000 /dev/zero > a.bin')
+    const second = await finished(app, '!head -c 300000 /dev/zero > a.bin')
+    app.clock.advance(2 * HOUR)
+    const justNow = await finished(app, '!head -c 300000 /dev/zero > a.bin')
+    const retention = retentionOf(app, { diskBytes: 700_000 })
+    await retention.keepBudget()
+    expect(await app.store.get(first)).toBeUndefined()
+    expect(await app.store.get(second)).toBeDefined()
+    await retentionOf(app, { diskBytes: 1 }).keepBudget()
+    expect(await app.store.get(second)).toBeUndefined()
+    expect(await app.workspace.exists(justNow)).toBe(true)
+  })
+
+  it('removes folders that belong to no task, so that no later task finds them as its own', async () => {
+    await using app = await assemble()
+    const next = (await app.ask('!true')).id + 1
+    const left = join(app.folder, 'tasks', `task-${next}`, 'work')
+    mkdirSync(left, { recursive: true })
+    writeFileSync(join(left, 'secret.txt'), 'of another')
+    await retentionOf(app, {}).removeOrphans()
+    expect(await app.workspace.folders()).not.toContain(next)
+    await app.startWorker()
+    await app.until(await finished(app, '!ls > seen.txt; test ! -e secret.txt'), 'done')
+    expect((await app.store.get(next))?.status).toBe('done')
+  })
+})
+
+describe('maintenance after a sleep of the machine', () => {
+  it('gives live workers the time for a heartbeat before leases are ended', async () => {
+    await using app = await assemble({ worker: { leaseMs: 30_000 } })
+    await app.startWorker()
+    const { store, clock } = app
+    await using _maintenance = startMaintenance({
+      ...{ store, clock, logger: QUIET, leaseMs: 30_000, longestPauseMs: 30_000 },
+      retention: retentionOf(app, {}),
+    })
+    const { id } = await app.ask('!echo begun; sleep 1.5')
+    await app.until(id, 'running')
+    await expect.poll(async () => (await app.workspace.tail(id, 5)).lines.length).toBeGreaterThan(1)
+    // The lid is closed for a day: the wall clock jumps, and what was about to happen happens now.
+    clock.set(clock.now() + 24 * HOUR)
+    clock.advance(30_000)
+    expect((await app.until(id)).status).toBe('done')
+  })
+
+  it('ends the lease of a worker that does not come back', async () => {
+    await using app = await assemble()
+    const { store, clock } = app
+    const { id } = await app.ask('!true')
+    await store.claim({ id: 'dead', leaseMs: 30_000 })
+    await using _maintenance = startMaintenance({
+      ...{ store, clock, logger: QUIET, leaseMs: 30_000, longestPauseMs: 30_000 },
+      retention: retentionOf(app, {}),
+    })
+    clock.set(clock.now() + 24 * HOUR)
+    await expect
+      .poll(async () => {
+        clock.advance(5000)
+        return (await store.get(id))?.status
+      })
+      .toBe('pending')
+  })
+})
