@@ -29,7 +29,7 @@ export async function watchTask(session: Session, task: Task, options: WatchOpti
 async function followWithWorker(session: Session, task: Task, options: WatchOptions): Promise<Task> {
   const { client, deps, printer } = session
   const signals = createSignals(deps)
-  await using _worker = (await client.workerElsewhere()) ? undefined : await client.startWorker({ only: task.id })
+  await using _worker = await standIn(session, task.id)
   const view = await createView(session, options)
   const asking = { deps, client, printer, view, onInterrupt: () => signals.raise('SIGINT') }
   return await followTask(signals, {
@@ -38,6 +38,36 @@ async function followWithWorker(session: Session, task: Task, options: WatchOpti
     view,
     onApproval: (waiting, signal) => (options.json ? Promise.resolve() : askApproval(asking, waiting, signal)),
   })
+}
+
+const LOOK_AGAIN_MS = 2000
+
+/** A worker of this process as long as there is none elsewhere: one that was just killed may seem alive for a while, so it looks again. */
+async function standIn({ client, deps }: Session, taskId: number): Promise<AsyncDisposable> {
+  let own: AsyncDisposable | undefined
+  let timer: Disposable | undefined
+  let looking = look()
+
+  async function look(): Promise<void> {
+    if (await client.workerElsewhere()) {
+      timer = deps.clock.after(LOOK_AGAIN_MS, () => {
+        // What goes wrong at a later look was no trouble at the first: the worker elsewhere is still waited for.
+        looking = look().catch(() => undefined)
+      })
+    } else {
+      own = await client.startWorker({ only: taskId })
+    }
+  }
+
+  await looking
+  return {
+    async [Symbol.asyncDispose]() {
+      timer?.[Symbol.dispose]()
+      await looking
+      timer?.[Symbol.dispose]()
+      await own?.[Symbol.asyncDispose]()
+    },
+  }
 }
 
 async function createView({ deps, client, printer }: Session, { json }: WatchOptions): Promise<TaskView> {

@@ -1,3 +1,4 @@
+import { liveWorkers } from './live-workers.ts'
 import type { Parts } from './parts.ts'
 import { programVersion } from './program-log.ts'
 
@@ -24,10 +25,11 @@ export async function startApiRole(parts: Parts): Promise<ApiRole> {
     spoolDirectory: `${config.stateFolder}/uploads`,
     version: programVersion(),
     async health() {
-      const liveWorkers = (await store.liveWorkers(config.worker.lease)).length
+      const workers = await liveWorkers(store, config.worker.lease)
       const chats = [...parts.chats.values()].map((chat) => ({ name: chat.name, ok: chat.health().ok }))
       const off = [...parts.chatsOff].map((name) => ({ name, ok: false }))
-      return { checks: [{ name: 'store', ok: true }, ...chats, ...off], tasks: await store.counts(), liveWorkers }
+      const checks = [{ name: 'store', ok: true }, ...chats, ...off]
+      return { checks, tasks: await store.counts(), liveWorkers: workers.length }
     },
   })
   await adapter.start()

@@ -7,6 +7,7 @@ import { terminalSettings } from '../../config/terminal.ts'
 import { type Actor, API_SCOPES } from '../core/actor.ts'
 import { SetupError } from '../core/errors.ts'
 import { knownBox } from './box.ts'
+import { liveWorkers } from './live-workers.ts'
 import { programVersion } from './program-log.ts'
 import { systemClock } from './system-clock.ts'
 
@@ -95,7 +96,7 @@ async function openClient(config: Config, create: boolean): Promise<CliClient> {
     sandboxWarning: isOpen
       ? 'No sandbox: commands run with all that this program can reach (ASSISTANT_SANDBOX=none).'
       : null,
-    workerElsewhere: async () => (await parts.store.liveWorkers(config.worker.lease)).length > 0,
+    workerElsewhere: async () => (await liveWorkers(parts.store, config.worker.lease)).length > 0,
     async startWorker({ only }) {
       const { startWorkerRole } = await import('./worker-role.ts')
       return startWorkerRole(parts, { role: 'run', only })

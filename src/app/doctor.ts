@@ -7,6 +7,7 @@ import { errorLine, SetupError } from '../core/errors.ts'
 import { readBreakers } from '../inbox/breaker.ts'
 import { SandboxError } from '../ports/sandbox.ts'
 import { type ChatCheckOptions, checkChats } from './chat-checks.ts'
+import { liveWorkers } from './live-workers.ts'
 import { describeModel } from './model-status.ts'
 import { openParts, type Parts } from './parts.ts'
 import { openPlanner, openSandbox } from './worker-role.ts'
@@ -92,7 +93,7 @@ async function checkModel(parts: Parts): Promise<DoctorCheck> {
 }
 
 async function checkWorkers({ store, config }: Parts): Promise<DoctorCheck> {
-  const workers = await store.liveWorkers(config.worker.lease)
+  const workers = await liveWorkers(store, config.worker.lease)
   if (workers.length === 0) return warn('Workers', 'none is running', 'Run `npm start`, or `assistant worker`.')
   return ok('Workers', workers.map(({ host, pid, slots }) => `${host} (pid ${pid}, ${slots} at once)`).join(', '))
 }

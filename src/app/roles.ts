@@ -5,6 +5,7 @@ import { errorLine, SetupError } from '../core/errors.ts'
 import { SandboxError } from '../ports/sandbox.ts'
 import { startApiRole } from './api-role.ts'
 import { startChatRole } from './chat-role.ts'
+import { liveWorkers } from './live-workers.ts'
 import { describeModel } from './model-status.ts'
 import type { Parts } from './parts.ts'
 import { programVersion } from './program-log.ts'
@@ -31,7 +32,7 @@ export async function startRoles(parts: Parts, roles: readonly Role[]): Promise<
   }
   try {
     if (roles.includes('worker')) await addWorker(parts, started)
-    else started.ask.worker = (await parts.store.liveWorkers(parts.config.worker.lease)).length > 0
+    else started.ask.worker = (await liveWorkers(parts.store, parts.config.worker.lease)).length > 0
     if (roles.includes('api')) await addApi(parts, started)
     if (roles.includes('chat')) await addChats(parts, started)
     await parts.inbox.resumeInputs([...parts.chats.keys()])

@@ -110,4 +110,13 @@ describe('roles', () => {
       expect(stdout.split('\n').filter((line) => line === `ran ${index}`)).toHaveLength(1)
     }
   })
+
+  it('a worker that was killed a moment ago is not waited for', async () => {
+    using home = createHome()
+    await using worker = start(home, ['worker'])
+    await worker.printed('Worker')
+    worker.child.kill('SIGKILL')
+    await worker.ended
+    expect(await run(home, ['run', '!echo done anyway'])).toMatchObject({ code: 0 })
+  })
 })
