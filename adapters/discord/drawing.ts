@@ -68,7 +68,9 @@ function drawRoot({ status, title, byLine }: RootView): Drawing {
 }
 
 function drawCard(view: CardView): Drawing {
-  const before = [`**${view.status.icon} ${escapeWithin(view.headline, 240)}**`, ...small(view.why, 360)]
+  // With its number: a thread can have several cards, and they point to each other.
+  const title = `**${view.status.icon} ${escapeWithin(view.headline, 240)}** · #${view.taskId}`
+  const before = [title, ...small(view.why, 360)]
   const diff = view.diff.length === 0 ? [] : [fence(view.diff, 600, 'diff')]
   const after = [...drawTail(view), ...smallLines(view.notes, 400)]
   const left = DISCORD_LIMITS.displayText - total([...before, ...diff, ...after])

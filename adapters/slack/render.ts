@@ -76,7 +76,9 @@ function summary(view: MessageView): string {
     case 'card':
       return inline(`${view.status.icon} Task #${view.taskId}: ${view.headline}`, LIMITS.text)
     case 'approval':
-      return `${mentions(view.mentions)}${inline(`✋ ${view.decided ?? view.headline}`, LIMITS.text)}`
+      return view.decided === null
+        ? `${mentions(view.mentions)}${inline(`✋ ${view.headline}`, LIMITS.text)}`
+        : inline(`Task #${view.taskId}: ${view.decided}`, LIMITS.text)
     case 'result':
       return `${mentions([view.mention])}${inline(`${view.status.icon} ${view.headline}`, LIMITS.text)}`
     case 'notice':
@@ -131,7 +133,9 @@ function tail({ tail: view }: CardView): SlackBlock[] {
 function renderApproval(view: ApprovalView): SlackMessage {
   const title = inline(view.headline, 300)
   const head =
-    view.decided === null ? `✋ ${mentions(view.mentions)}*${title}*` : `*${title}*\n${inline(view.decided, 500)}`
+    view.decided === null
+      ? `✋ ${mentions(view.mentions)}*${title}*`
+      : `*${inline(view.decided, 500)}*\nTask #${view.taskId}`
   return {
     text: summary(view),
     blocks: [

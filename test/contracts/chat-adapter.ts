@@ -84,11 +84,7 @@ export function describeChatAdapter(name: string, createHarness: () => Promise<C
           [root(), ['Task #42: convert all PNGs', 'Ana'], []],
           [card(), ['⏳', 'Running', 'command 3 of 3', 'mkdir -p out', '[118/240]'], ['cancel', 'log']],
           [approval([]), ['needs approval', 'mogrify', 'writes'], ['approve', 'edit', 'reject']],
-          [
-            result(null),
-            ['✅', 'Task #42 done', '240 images', '18.4 MB'],
-            ['retry', 'rerun', 'replan', 'files', 'log'],
-          ],
+          [result(null), ['✅', 'Task #42 done', '240 images', '18.4 MB'], ['retry', 'rerun', 'files', 'log']],
           [notice(), ['could not be uploaded', 'the disk was full'], ['upload']],
         ]
         for (const [index, [view, words, verbs]] of cases.entries()) {

@@ -81,7 +81,7 @@ export function resultControls(task: Task): ControlView[] {
 
 function againControls(task: Task): ControlView[] {
   if (task.rounds.length === 0) return [control('retry', task)]
-  return [control('retry', task), control('rerun', task), control('replan', task)]
+  return [control('retry', task), control('rerun', task)]
 }
 
 function failedControls(task: Task): ControlView[] {

@@ -100,7 +100,6 @@ export function sampleResult(overrides: Partial<ResultView> = {}): ResultView {
     controls: [
       button('retry', 'Retry'),
       button('rerun', 'Run again exactly'),
-      button('replan', 'Plan again'),
       button('files', 'Files'),
       button('log', 'Full log'),
     ],

@@ -153,7 +153,7 @@ test('a mention with a file: one card, the answer, the output uploaded, the reac
   })
   expect(ours(r).every((message) => message.threadTs === said.ts)).toBe(true)
   expect(new Set(keys(ours(r))).size).toBe(ours(r).length)
-  expect(actions(withText(r, 'Sorted two lines.'))).toEqual(['retry:1', 'rerun:1', 'replan:1', 'files:1', 'log:1'])
+  expect(actions(withText(r, 'Sorted two lines.'))).toEqual(['retry:1', 'rerun:1', 'files:1', 'log:1'])
   expect((await r.parts.store.list({ limit: 10 })).tasks).toHaveLength(1)
 })
 

@@ -43,7 +43,7 @@ describe('a result', () => {
       '240 files, 18.4 MB',
       'planned by qwen3:8b',
       '1 secret hidden in the output',
-      '[Retry](retry:42) [Run again exactly](rerun:42) [Plan again](replan:42) [Files](files:42) [Full log](log:42)',
+      '[Retry](retry:42) [Run again exactly](rerun:42) [Files](files:42) [Full log](log:42)',
     ])
   })
 
