@@ -36,11 +36,14 @@ export function rejectForm(control: Control): Form {
  */
 export function editForm(control: Control, commands: readonly string[]): Form | undefined {
   const isPlain = commands.every((command) => !/[\r\n]/.test(command))
-  const values = isPlain ? [commands.join('\n')] : commands
+  // One more than there are where there is room: for a command to add, and because a single field is read as lines.
+  const values = isPlain
+    ? [commands.join('\n')]
+    : [...commands, ...(commands.length < DISCORD_LIMITS.modalFields ? [''] : [])]
   const fits = values.every((value) => value.length <= DISCORD_LIMITS.modalText)
   if (!fits || values.length > DISCORD_LIMITS.modalFields) return undefined
   const fields = values.map((value, at) => ({
-    label: isPlain ? 'Commands, one to a line' : `Command ${at + 1}`,
+    label: isPlain ? 'Commands, one to a line' : at < commands.length ? `Command ${at + 1}` : 'One more command',
     value,
     isRequired: isPlain,
     placeholder: '',

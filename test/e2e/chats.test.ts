@@ -191,3 +191,116 @@ test('a task asked for in Slack is followed, cancelled and retried from the CLI 
   )
   expect(slackMessages(world).filter(({ threadTs }) => threadTs === said.ts)).toHaveLength(2)
 })
+
+/** The one message of ours in the thread whose words have this. */
+function inThread(world: ChatWorld, threadId: string, words: string) {
+  const all = discordMessages(world, threadId)
+  const found = all.filter((message) => discordWords(message).includes(words))
+  expect(found, `"${words}" among\n${all.map(discordWords).join('\n---\n')}`).toHaveLength(1)
+  return found[0] ?? expect.fail()
+}
+
+test('Discord: a mention with a file becomes a thread; a reply refines in it, a slash command cancels, the menu makes a task', async () => {
+  await using world = await createChatWorld({
+    'sort this': { commands: ['sort inputs/list.txt > sorted.txt'] },
+    'wait for long': { commands: ['cat sorted.txt; sleep 1000'] },
+    'say hello': { commands: ['echo hello'] },
+  })
+  await world.start()
+  const { server, channel, ana } = world.discord
+  const { people } = server
+  const said = people.say({
+    user: ana,
+    channelId: channel.id,
+    content: `<@${server.state.bot.id}> sort this`,
+    files: [{ name: 'list.txt', bytes: Buffer.from('b\na\n') }],
+  })
+  const upload = await eventually(() => inThread(world, said.id, '[sorted.txt]'))
+  expect(upload.attachments[0]?.bytes.toString()).toBe('a\nb\n')
+  expect(inThread(world, said.id, 'Task #1 done')).toMatchObject({ silent: false, pinged: [] })
+  await eventually(() => expect(inThread(world, said.id, 'Done in').silent).toBe(true))
+
+  people.say({ user: ana, channelId: said.id, content: 'and now wait for long' })
+  const card = await eventually(() => inThread(world, said.id, '· #2'))
+  await eventually(() => expect(discordWords(card)).toContain('last output'))
+  const typed = people.autocomplete({ user: ana, channelId: said.id, sub: 'cancel', value: 'wait' })
+  await eventually(() => expect(JSON.stringify(typed.callback?.data)).toContain('#2'))
+  people.slash({ user: ana, channelId: said.id, sub: 'cancel' })
+  await eventually(() => expect(discordWords(card)).toContain('Cancelled by Ana'))
+  await eventually(() => inThread(world, said.id, 'Continued in #2'))
+
+  const idea = people.say({ user: world.discord.boss, channelId: channel.id, content: 'somebody say hello' })
+  const menu = people.menu({ user: ana, channelId: channel.id, command: 'Run as task', messageId: idea.id })
+  await eventually(() => expect(menu.callback?.type).toBe(9))
+  const customId = String(menu.callback?.data.custom_id)
+  people.submitModal({ user: ana, channelId: channel.id, customId, fields: { field0: 'say hello' } })
+  await eventually(() => {
+    const thread = server.threads().find(({ name }) => name.includes('#3'))
+    inThread(world, thread?.id ?? '', 'Task #3 done')
+  })
+})
+
+test('Discord: a plan that asks is edited in a form and approved; killed meanwhile, its buttons work after the restart', async () => {
+  await using world = await createChatWorld({
+    'fetch the page': { commands: ['curl -sf https://example.com/page'], network: true },
+  })
+  await world.start()
+  const { server, channel, ana } = world.discord
+  const { people } = server
+  const asked = people.slash({
+    user: ana,
+    channelId: channel.id,
+    sub: 'run',
+    options: [{ name: 'prompt', type: 3, value: 'fetch the page' }],
+  })
+  await eventually(() => expect(people.seen(asked)).toMatch(/<#\d+>/))
+  const threadId = server.threads()[0]?.id ?? expect.fail('no thread')
+  const approval = await eventually(() => inThread(world, threadId, 'needs approval'))
+  expect(approval).toMatchObject({ silent: false, pinged: [ana.id] })
+  await world.kill()
+  await world.start()
+  const where = { user: ana, channelId: threadId, messageId: approval.id }
+  const edit = people.pressLabel({ ...where, label: 'Edit plan' })
+  await eventually(() => expect(edit.callback?.type).toBe(9))
+  const customId = String(edit.callback?.data.custom_id)
+  people.submitModal({ ...where, customId, fields: { field0: 'echo from the edited plan' } })
+  await eventually(() => expect(discordWords(approval)).toContain('echo from the edited plan'))
+  people.pressLabel({ ...where, label: 'Approve' })
+  await eventually(() => inThread(world, threadId, 'Task #1 done'))
+  await eventually(() => expect(discordWords(approval)).toContain('Approved by Ana'))
+  await eventually(() => inThread(world, threadId, 'Done in'))
+  expect(discordMessages(world, threadId)).toHaveLength(3)
+  expect((await run(world.home, ['logs', '1'])).stdout).toContain('from the edited plan')
+})
+
+test('Discord is away while a command ends and the program dies: back again, all of it is told once, in order', async () => {
+  await using world = await createChatWorld({
+    'wait for it': { commands: ['echo begun; until [ -e go ]; do sleep 0.1; done; echo over'] },
+  })
+  await world.start()
+  const { server, channel, ana } = world.discord
+  const said = server.people.say({
+    user: ana,
+    channelId: channel.id,
+    content: `<@${server.state.bot.id}> wait for it`,
+  })
+  await eventually(() => inThread(world, said.id, 'begun'))
+  await server.down()
+  await writeFile(join(world.home.folder, 'tasks', 'task-1', 'work', 'go'), '')
+  await vi.waitFor(async () => expect((await run(world.home, ['show', '1', '--json'])).stdout).toContain('"done"'), {
+    timeout: 30_000,
+    interval: 300,
+  })
+  await world.kill()
+  const screen = await (await world.start()).printed('Discord')
+  expect(screen).toMatch(/✖ Discord +Discord cannot be reached .* Trying again\./)
+  expect((await fetch(`${world.api}/readyz`)).status).toBe(503)
+  expect((await run(world.home, ['doctor'])).stdout).toMatch(/not connected: discord/)
+  await server.up()
+  await eventually(() => inThread(world, said.id, 'Task #1 done'))
+  await vi.waitFor(async () => expect((await fetch(`${world.api}/readyz`)).status).toBe(200), { timeout: 30_000 })
+  expect(discordMessages(world, said.id).map((message) => discordWords(message).split('\n')[0])).toEqual([
+    expect.stringContaining('Done in'),
+    expect.stringContaining('Task #1 done'),
+  ])
+})

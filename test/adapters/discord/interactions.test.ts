@@ -328,7 +328,7 @@ test('a plan with a command of several lines gets a field for each command, and 
   const press = () =>
     server.people.press({ user: ana, channelId: thread.id, messageId: '1', customId: 'edit:42:7f3a9c01' })
   const several = press()
-  await vi.waitFor(() => expect(several.callback?.data.components).toHaveLength(2))
+  await vi.waitFor(() => expect(several.callback?.data.components).toHaveLength(3))
   const form = server.people.submitModal({
     user: ana,
     channelId: thread.id,
@@ -340,6 +340,20 @@ test('a plan with a command of several lines gets a field for each command, and 
   inbox.tasks.set(42, withCommands(task, ['x'.repeat(5000)]))
   const tooLong = press()
   await vi.waitFor(() => expect(seen(tooLong)).toContain('does not fit'))
+})
+
+test('a plan of one command with several lines stays one command', async () => {
+  const { server, inbox, ana, thread, task } = await begin()
+  inbox.tasks.set(42, withCommands(task, ['cat <<EOF\na\nEOF']))
+  const pressed = server.people.press({ user: ana, channelId: thread.id, messageId: '1', customId: 'edit:42:7f3a9c01' })
+  await vi.waitFor(() => expect(pressed.callback?.data.components).toHaveLength(2))
+  server.people.submitModal({
+    user: ana,
+    channelId: thread.id,
+    customId: 'edit:42:7f3a9c01',
+    fields: { field0: 'cat <<EOF\na\nb\nEOF', field1: '' },
+  })
+  await vi.waitFor(() => expect(inbox.acts[0]?.details?.commands).toEqual(['cat <<EOF\na\nb\nEOF']))
 })
 
 test('edit gives up in time when the store is slow', async () => {
