@@ -158,7 +158,7 @@ export async function setupSlack(options: SetupSlackOptions): Promise<boolean> {
     return false
   }
   await options.writeEnv(envOf({ botToken, appToken, signingSecret }))
-  print('Saved. Start it with `assistant start`, then write to the assistant in Slack.')
+  print('Saved. Start it with `npm start`, then write to the assistant in Slack.')
   return true
 }
 

@@ -125,22 +125,18 @@ function openDialogue({ stdin, stdout, stderr }: CliDeps): Dialogue & Disposable
   })
   const isTerminal = stdin.isTTY === true
   const readline = createInterface({ input: stdin, output: echo, terminal: isTerminal })
-  const closed = new AbortController()
-  readline.once('close', () => closed.abort())
+  // Piped answers come all at once: those to later questions are kept until they are asked.
+  const lines = readline[Symbol.asyncIterator]()
   return {
     say: (line) => void stdout.write(`${line}\n`),
     async ask(question, { secret = false } = {}) {
       stderr.write(question)
       isSecret = secret && isTerminal
-      try {
-        return await readline.question('', { signal: closed.signal })
-      } catch {
-        // The input ended or Ctrl-C was pressed: there is nobody to ask.
-        return undefined
-      } finally {
-        if (isSecret) stderr.write('\n')
-        isSecret = false
-      }
+      const { value, done } = await lines.next()
+      if (isSecret) stderr.write('\n')
+      isSecret = false
+      // The input ended or Ctrl-C was pressed: there is nobody to ask.
+      return done === true ? undefined : value
     },
     [Symbol.dispose]: () => readline.close(),
   }
