@@ -1,6 +1,7 @@
 /** The parts that every role has: the store, the workspace, the policy and the inbox, opened in this order and closed in reverse. */
 import { chmodSync, mkdirSync } from 'node:fs'
 import type { Config } from '../../config/config.ts'
+import { errorLine, SetupError } from '../core/errors.ts'
 import { createRedactor, type Redactor } from '../core/redact.ts'
 import type { Reviewer } from '../core/review.ts'
 import type { Platform } from '../core/task.ts'
@@ -93,8 +94,17 @@ const FOLDER_DEPTH = 32
 
 function makeFolders(config: Config): void {
   // The tasks' users have to pass through the home folder to their own; what is in it is closed to them by its own modes.
-  for (const folder of [config.tasksFolder, config.stateFolder]) mkdirSync(folder, { recursive: true, mode: 0o700 })
-  chmodSync(config.stateFolder, 0o700)
+  try {
+    for (const folder of [config.tasksFolder, config.stateFolder]) mkdirSync(folder, { recursive: true, mode: 0o700 })
+    chmodSync(config.stateFolder, 0o700)
+  } catch (error) {
+    throw new SetupError(
+      'home_cannot_write',
+      `Nothing can be written to ${config.home}: ${errorLine(error)}`,
+      'Give the user that runs this program write access there, and free space, or set another ASSISTANT_HOME.',
+      { cause: error },
+    )
+  }
 }
 
 function workspaceLimits({ limits }: Config) {

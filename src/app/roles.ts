@@ -10,6 +10,7 @@ import { describeModel } from './model-status.ts'
 import type { Parts } from './parts.ts'
 import { programVersion } from './program-log.ts'
 import { notifySystemd, startWatchdog } from './systemd.ts'
+import { tryAgain } from './try-again.ts'
 import { openPlanner, startWorkerRole, type WorkerRole } from './worker-role.ts'
 
 interface Started {
@@ -85,6 +86,23 @@ async function addWorker(parts: Parts, started: Started): Promise<void> {
     logger.error({ code: error.code }, `no task can run: ${errorLine(error)}`)
     const fix = error instanceof SetupError ? error.fix : 'Run `assistant doctor`: it says what to do.'
     started.parts.push({ name: 'Worker', state: 'problem', detail: `off: ${errorLine(error)}`, fix })
+    // What it lacks may come: room on the disk, a setting of the kernel.
+    if (error instanceof SandboxError) {
+      started.running.push(tryAgain({ clock: parts.clock, attempt: () => startWorkerLate(parts, started) }))
+    }
+  }
+}
+
+async function startWorkerLate(parts: Parts, started: Started): Promise<boolean> {
+  try {
+    const role = await startWorkerRole(parts, { role: 'worker', only: null })
+    started.worker = role
+    started.running.push(role)
+    parts.logger.info({}, 'tasks can run now')
+    return true
+  } catch (error) {
+    parts.logger.error({ error: errorLine(error) }, `still no task can run: ${errorLine(error)}`)
+    return false
   }
 }
 

@@ -1,0 +1,256 @@
+/** The real program on a disk that is full, a store that cannot be used, and folders that vanish: a clear sentence, and it goes on when it can. */
+import { execFileSync, spawn } from 'node:child_process'
+import { once } from 'node:events'
+import {
+  closeSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  openSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+  writeSync,
+} from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { DatabaseSync } from 'node:sqlite'
+import { fileURLToPath } from 'node:url'
+import { describe, expect, it } from 'vitest'
+import { type Home, run } from '../e2e/program.ts'
+import { homeWithApi, startReady } from './fixture-home.ts'
+import { openLook } from './look.ts'
+
+const isRoot = process.getuid?.() === 0
+const main = fileURLToPath(new URL('../../src/main.ts', import.meta.url))
+
+interface SmallDisk extends Disposable {
+  folder: string
+  fill(): void
+  free(): void
+  remount(mode: 'ro' | 'rw'): void
+}
+
+function smallDisk(megabytes: number): SmallDisk {
+  const folder = mkdtempSync(join(tmpdir(), 'assistant-disk-'))
+  execFileSync('mount', ['-t', 'tmpfs', '-o', `size=${megabytes}m,mode=755`, 'tmpfs', folder])
+  const filler = join(folder, 'filler')
+  return {
+    folder,
+    fill() {
+      const descriptor = openSync(filler, 'w')
+      const block = Buffer.alloc(4096)
+      try {
+        for (;;) writeSync(descriptor, block)
+      } catch {
+        // Full, which was the aim.
+      } finally {
+        closeSync(descriptor)
+      }
+    },
+    free: () => rmSync(filler, { force: true }),
+    remount: (mode) => void execFileSync('mount', ['-o', `remount,${mode}`, folder]),
+    [Symbol.dispose]() {
+      execFileSync('umount', ['-l', folder])
+      rmSync(folder, { recursive: true, force: true })
+    },
+  }
+}
+
+/** A home in which one task has been done. */
+async function usedHome(): Promise<Home> {
+  const { home } = await homeWithApi()
+  await run(home, ['run', '!echo first'])
+  return home
+}
+
+describe.runIf(isRoot)('a disk that is full', () => {
+  it('is told to whoever asks and by the task; when there is room again, work goes on', async () => {
+    // Below 256 MB of free space no task may write.
+    using disk = smallDisk(300)
+    const { home, api } = await homeWithApi({ ASSISTANT_HOME: disk.folder, ASSISTANT_LEASE: '2 s' })
+    using _home = home
+    await using program = await startReady({ ...home, folder: disk.folder })
+    const before = await api.submit('!sleep 1; head -c 100000 /dev/zero > some.bin; echo x')
+    await api.until(before.id, 'running')
+    disk.fill()
+    const refused = await Promise.all(Array.from({ length: 20 }, () => api.submit(`!echo ${'x'.repeat(8000)}`)))
+    const failed = refused.filter(({ status }) => status >= 500)
+    expect(failed.length).toBeGreaterThan(0)
+    disk.free()
+    const { id, status } = await api.submit('!echo there is room')
+    expect(status).toBe(201)
+    expect((await api.until(id, 'done')).status).toBe('done')
+    // What was refused is nowhere, what was accepted ends.
+    await api.until(before.id, 'done', 'failed')
+    const accepted = refused.filter((each) => each.status === 201)
+    for (const each of accepted) await api.until(each.id, 'done', 'failed')
+    expect(program.child.exitCode).toBeNull()
+    program.child.kill('SIGTERM')
+    expect((await program.ended).code).toBe(0)
+    using look = openLook(disk.folder)
+    expect(look?.faults()).toEqual([])
+    expect(look?.tasks()).toHaveLength(accepted.length + 2)
+  }, 120_000)
+
+  it('at start is one sentence and exit code 2', async () => {
+    using disk = smallDisk(1)
+    const { home } = await homeWithApi({ ASSISTANT_HOME: disk.folder })
+    using _home = home
+    disk.fill()
+    const { code, stderr } = await run({ ...home, folder: disk.folder }, ['start'])
+    expect(code).toBe(2)
+    expect(stderr).toMatch(/full|space/i)
+    expect(stderr).not.toContain('    at ')
+  }, 60_000)
+
+  it("for the program's own log costs log lines, not tasks", async () => {
+    const { home, api } = await homeWithApi()
+    using _home = home
+    const full = openSync('/dev/full', 'w')
+    const child = spawn(process.execPath, [main, 'start'], { env: home.environment, stdio: ['ignore', full, full] })
+    closeSync(full)
+    const exited = once(child, 'exit')
+    try {
+      await expect
+        .poll(
+          () =>
+            api.submit('!echo unlogged').then(
+              ({ status }) => status,
+              () => 0,
+            ),
+          { timeout: 30_000 },
+        )
+        .toBe(201)
+      await api.until(1, 'done')
+      expect(child.exitCode).toBeNull()
+      child.kill('SIGTERM')
+      expect((await exited)[0]).toBe(0)
+    } finally {
+      child.kill('SIGKILL')
+    }
+  }, 60_000)
+})
+
+describe('a store that cannot be used', () => {
+  async function expectRefusal(home: Home, sentence: RegExp): Promise<void> {
+    const before = readFileSync(join(home.folder, 'tasks.db'))
+    for (const args of [['start'], ['list']]) {
+      const { code, stderr } = await run(home, args)
+      expect({ args, code, stderr }).toEqual({ args, code: 2, stderr: expect.stringMatching(sentence) })
+      expect(stderr).toContain('→')
+      expect(stderr).not.toContain('    at ')
+    }
+    expect(readFileSync(join(home.folder, 'tasks.db')).equals(before)).toBe(true)
+  }
+
+  it('because it is damaged', async () => {
+    using home = await usedHome()
+    const file = join(home.folder, 'tasks.db')
+    const bytes = readFileSync(file)
+    bytes.fill(0xaa, 4096, Math.min(bytes.length, 40_000))
+    writeFileSync(file, bytes)
+    await expectRefusal(home, /damaged/)
+  }, 60_000)
+
+  it('because a newer version wrote it', async () => {
+    using home = await usedHome()
+    const db = new DatabaseSync(join(home.folder, 'tasks.db'))
+    db.exec(
+      'PRAGMA user_version = 999; PRAGMA wal_checkpoint(TRUNCATE); PRAGMA journal_mode = DELETE; PRAGMA journal_mode = WAL',
+    )
+    db.close()
+    await expectRefusal(home, /newer version/)
+  }, 60_000)
+
+  it('because another program holds it; while it runs, it waits and goes on', async () => {
+    const { home, api } = await homeWithApi()
+    using _home = home
+    await using program = await startReady(home)
+    const db = new DatabaseSync(join(home.folder, 'tasks.db'))
+    db.exec('BEGIN IMMEDIATE')
+    const submitted = api.submit('!echo patience')
+    await new Promise((resolve) => setTimeout(resolve, 3000))
+    db.exec('COMMIT')
+    db.close()
+    const { id, status } = await submitted
+    expect(status).toBe(201)
+    await api.until(id, 'done')
+    expect(program.child.exitCode).toBeNull()
+  }, 60_000)
+
+  it.runIf(isRoot)(
+    'because it is read-only',
+    async () => {
+      using disk = smallDisk(24)
+      const { home } = await homeWithApi({ ASSISTANT_HOME: disk.folder })
+      using _home = home
+      await run({ ...home, folder: disk.folder }, ['run', '!echo first'])
+      disk.remount('ro')
+      const { code, stderr } = await run({ ...home, folder: disk.folder }, ['start'])
+      disk.remount('rw')
+      expect(code).toBe(2)
+      expect(stderr).toMatch(/written|read-only/i)
+      expect(stderr).not.toContain('    at ')
+    },
+    60_000,
+  )
+})
+
+describe('folders that vanish', () => {
+  it('the tasks folder, under a running task: that task fails with the reason, the next one works', async () => {
+    const { home, api } = await homeWithApi()
+    using _home = home
+    await using program = await startReady(home)
+    const { id } = await api.submit('!echo begun; sleep 2\n!echo more > file.txt')
+    await api.until(id, 'running')
+    rmSync(join(home.folder, 'tasks'), { recursive: true, force: true })
+    const ended = await api.until(id, 'failed', 'done')
+    expect(JSON.stringify(ended)).toContain('workspace_lost')
+    const next = await api.submit('!echo again > file.txt')
+    expect((await api.until(next.id, 'done', 'failed')).status).toBe('done')
+    expect(program.child.exitCode).toBeNull()
+  }, 60_000)
+
+  it("a task's log folder: what it prints is lost, the program is not", async () => {
+    const { home, api } = await homeWithApi()
+    using _home = home
+    await using program = await startReady(home)
+    const { id } = await api.submit('!echo begun; sleep 1\n!seq 1 5')
+    await api.until(id, 'running')
+    await expect.poll(() => existsSync(join(home.folder, 'tasks', `task-${id}`, 'log'))).toBe(true)
+    rmSync(join(home.folder, 'tasks', `task-${id}`, 'log'), { recursive: true, force: true })
+    expect(['done', 'failed']).toContain((await api.until(id, 'done', 'failed')).status)
+    const next = await api.submit('!echo again')
+    expect((await api.until(next.id, 'done', 'failed')).status).toBe('done')
+    expect(program.child.exitCode).toBeNull()
+  }, 60_000)
+})
+
+describe('a backup', () => {
+  it('is made while the program works, and put back as the README says', async () => {
+    const { home, api } = await homeWithApi({ ASSISTANT_LEASE: '2 s' })
+    using _home = home
+    const copy = join(home.folder, 'copies', 'tasks-copy.db')
+    mkdirSync(join(home.folder, 'copies'))
+    {
+      await using program = await startReady(home)
+      for (let count = 0; count < 5; count += 1) await api.submit(`!echo ${count} > out.txt`)
+      expect((await run(home, ['backup', copy])).code).toBe(0)
+      const after = await api.submit('!echo after the copy > late.txt')
+      await api.until(after.id, 'done')
+      program.child.kill('SIGTERM')
+      await program.ended
+    }
+    for (const end of ['', '-wal', '-shm']) rmSync(join(home.folder, `tasks.db${end}`), { force: true })
+    writeFileSync(join(home.folder, 'tasks.db'), readFileSync(copy), { mode: 0o600 })
+    await using program = await startReady(home)
+    for (let id = 1; id <= 5; id += 1) expect((await api.until(id, 'done', 'failed')).description).toContain('out.txt')
+    // The task that the copy does not know: its number is given again, its files are not.
+    const again = await api.submit('!ls')
+    expect(again.id).toBe(6)
+    await api.until(6, 'done')
+    expect(existsSync(join(home.folder, 'tasks', 'task-6', 'work', 'late.txt'))).toBe(false)
+    expect(program.child.exitCode).toBeNull()
+  }, 90_000)
+})
