@@ -2,6 +2,7 @@
 // The `assistant` command. Plain JavaScript: whatever Node the machine has starts it, and it hands over to the Node that the program needs.
 import { spawn } from 'node:child_process'
 import { existsSync } from 'node:fs'
+import module from 'node:module'
 import { fileURLToPath } from 'node:url'
 
 const NEEDED_MAJOR = 24
@@ -9,6 +10,8 @@ const main = fileURLToPath(new URL('../src/main.ts', import.meta.url))
 const ownNode = fileURLToPath(new URL('../node_modules/node/bin/node', import.meta.url))
 
 if (Number(process.versions.node.split('.')[0]) >= NEEDED_MAJOR) {
+  // Before the first TypeScript: what strips its types then need not be loaded at all, nor stay in memory.
+  module.enableCompileCache()
   await import(main)
 } else if (existsSync(ownNode)) {
   handOver()

@@ -116,7 +116,7 @@ async function idleCpu(ms = 8000): Promise<Figure> {
 }
 
 /** Several processes write the same file at once: none may be told that it is locked. */
-async function manyWriters(count = 400): Promise<Figure[]> {
+async function manyWriters(count = 200): Promise<Figure[]> {
   await using stand = await openStand('full')
   const program = new URL('./store-writer.ts', import.meta.url).pathname
   const writers = Array.from({ length: WRITERS }, () => writer(program, stand, count))
