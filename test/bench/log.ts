@@ -46,6 +46,7 @@ async function throughput(name: string, print: Print): Promise<readonly Figure[]
   const root = folder.path
   const memory: number[] = []
   const stalls: number[] = []
+  const rawStalls: number[] = []
   let rawPeak = 0
   let taskId = 0
   const rate = await versus({
@@ -57,6 +58,7 @@ async function throughput(name: string, print: Print): Promise<readonly Figure[]
       async measure() {
         const bare = await measured(print, (output) => pipeRaw(output, join(root, 'raw')))
         rawPeak = bare.peakBytes
+        rawStalls.push(bare.loopDelayMs)
         return bare.rate
       },
     },

@@ -81,6 +81,45 @@ test('no statement of the store reads or sorts the whole of a table that grows',
   expect(bad).toEqual([])
 })
 
+/** What is asked all day: a part of its statement, and how SQLite finds the rows. */
+const ASKED_ALL_DAY = {
+  claim: ['SELECT id FROM task WHERE claimable = 1 ORDER BY queue_key', 'SCAN task USING INDEX task_claimable'],
+  'next page': [/FROM task WHERE\s+id < /, 'task USING INTEGER PRIMARY KEY (rowid<?)'],
+  'page by status': [/FROM task WHERE status = CAST/, 'task_by_status (status=? AND id<?)'],
+  'page of one person': [
+    / WHERE requester_platform = CAST\(. AS TEXT\) AND requester_user = CAST\(. AS TEXT\) AND status = CAST/,
+    'task_by_requester (',
+  ],
+  'newest in a place': [
+    'FROM task WHERE place_platform = CAST(? AS TEXT) AND place_key = CAST(? AS TEXT) AND status',
+    'task_by_place (',
+  ],
+  children: ['WHERE parent_id = CAST(? AS INTEGER) ORDER BY id', 'task_by_parent (parent_id=?)'],
+  'one task': ['FROM task WHERE id = ?', 'task USING INTEGER PRIMARY KEY (rowid=?)'],
+  'rounds of a card': ['FROM round WHERE task_id = CAST', 'round USING INDEX sqlite_autoindex_round_1 (task_id=?'],
+  'steps of a card': ['FROM step WHERE task_id = CAST(? AS INTEGER) ORDER BY', 'step USING PRIMARY KEY (task_id=?)'],
+  'messages of a card': ['FROM message WHERE task_id', 'message USING PRIMARY KEY (task_id=?)'],
+  'tail of all events': ['FROM event WHERE id > CAST', 'event USING INTEGER PRIMARY KEY (rowid>?)'],
+  'events of a task': ['FROM event WHERE task_id = CAST', 'event_by_task (task_id=? AND id>?)'],
+  'what is untold': ['d.platform = CAST(? AS TEXT) AND d.settled = 0', 'delivery_unsettled (platform=?)'],
+  'audit of a task': ['FROM audit WHERE task_id', 'audit_by_task (task_id=? AND id<?)'],
+} as const
+
+test.each(Object.entries(ASKED_ALL_DAY))('%s goes straight to its rows', async (_name, [part, way]) => {
+  await using bench = await openBench()
+  await bench.store[Symbol.asyncDispose]()
+  using db = closing(openDatabase({ file: bench.file, synchronous: 'normal', logger: quietLogger() }))
+  const asked = recordStatements(db.database).filter((sql) =>
+    typeof part === 'string' ? sql.includes(part) : part.test(sql),
+  )
+  expect(asked).not.toEqual([])
+  for (const sql of asked) expect(planOf(db.database, sql).join('\n')).toContain(way)
+})
+
+function closing(database: Database): Disposable & { database: Database } {
+  return { database, [Symbol.dispose]: () => void database.close() }
+}
+
 test('no statement is planned anew for each limit that it is given', async () => {
   await using bench = await openBench()
   await bench.store[Symbol.asyncDispose]()
