@@ -31,6 +31,7 @@ async function followWithWorker(session: Session, task: Task, options: WatchOpti
   const signals = createSignals(deps)
   await using _worker = await standIn(session, task.id)
   const view = await createView(session, options)
+  if (client.sandboxWarning !== null) view.say(client.sandboxWarning)
   const asking = { deps, client, printer, view, onInterrupt: () => signals.raise('SIGINT') }
   return await followTask(signals, {
     client,

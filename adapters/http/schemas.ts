@@ -140,6 +140,10 @@ const round = z.object({
   hash: z.string(),
   decision,
   reasons: z.array(z.string()),
+  sandbox: z
+    .enum(['full', 'weak', 'none'])
+    .nullable()
+    .describe('What it runs in; none: as the program itself, with all that it can reach'),
   network: z.object({ reason: z.string(), hosts: z.array(z.string()) }).nullable(),
   repair_of: z.string().nullable(),
   planned_at: time,

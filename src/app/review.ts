@@ -26,7 +26,8 @@ function refuseSecrets(plan: Plan, verdict: PlanVerdict, holdsSecret: (text: str
   const steps = verdict.steps.map((step, index) => (holdsSecret(plan.commands[index] ?? '') ? refused(step) : step))
   const inNetwork = plan.network !== null && holdsSecret([plan.network.reason, ...plan.network.hosts].join('\n'))
   if (!inNetwork && steps.every((step, index) => step === verdict.steps[index])) return verdict
-  return { decision: 'deny', reasons: inNetwork ? [HOLDS_SECRET, ...verdict.reasons] : verdict.reasons, steps }
+  const reasons = inNetwork ? [HOLDS_SECRET, ...verdict.reasons] : verdict.reasons
+  return { ...verdict, decision: 'deny', reasons, steps }
 }
 
 function refused(step: StepVerdict): StepVerdict {

@@ -68,6 +68,8 @@ export interface RoundJson {
   hash: string
   decision: Decision
   reasons: string[]
+  /** What it runs in: 'none' means as the program itself, with all that it can reach. Null where that was not kept yet. */
+  sandbox: 'full' | 'weak' | 'none' | null
   network: NetworkRequest | null
   repair_of: string | null
   planned_at: string
@@ -167,6 +169,7 @@ function roundJson(round: Round): RoundJson {
     hash: round.hash,
     decision: round.verdict.decision,
     reasons: round.verdict.reasons,
+    sandbox: round.verdict.sandbox ?? null,
     network: round.plan.network,
     repair_of: round.repairOf,
     planned_at: time(round.plannedAt),

@@ -17,6 +17,8 @@ export interface PlanVerdict {
   decision: Decision
   reasons: string[]
   steps: StepVerdict[]
+  /** What it was decided for, and so what the plan runs in: any other box makes its hash another. Missing in rounds of before this was kept. */
+  sandbox?: 'full' | 'weak' | 'none'
 }
 
 const ORDER: Record<Decision, number> = { allow: 0, ask: 1, deny: 2 }

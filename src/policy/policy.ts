@@ -41,7 +41,8 @@ function review(plan: Plan, context: PolicyContext, rules: CheckedRules): PlanVe
   )
   const network = plan.network === null ? undefined : judgeNetwork(plan.network, context, rules)
   const decision = strictest([...steps.map((step) => step.decision), network?.decision ?? 'allow'])
-  return { decision, reasons: network === undefined || network.reason === null ? [] : [network.reason], steps }
+  const reasons = network === undefined || network.reason === null ? [] : [network.reason]
+  return { decision, reasons, steps, sandbox: context.sandbox }
 }
 
 /** Named hosts that rules allow need no person; any other host, or none named (which gives none), does. */

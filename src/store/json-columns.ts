@@ -30,7 +30,12 @@ const author = z.discriminatedUnion('kind', [
 
 const decision = z.enum(['allow', 'ask', 'deny'])
 const stepVerdict = z.object({ decision, badges: z.array(z.enum(RISK_BADGES)), reasons: z.array(z.string()) })
-const verdict = z.object({ decision, reasons: z.array(z.string()), steps: z.array(stepVerdict) })
+const verdict = z.object({
+  decision,
+  reasons: z.array(z.string()),
+  steps: z.array(stepVerdict),
+  sandbox: z.enum(['full', 'weak', 'none']).exactOptional(),
+})
 
 const stepEnd = z.discriminatedUnion('kind', [
   z.object({ kind: z.literal('exited'), code: z.number() }),
