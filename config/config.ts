@@ -34,7 +34,8 @@ export interface ConfigSources {
   environment?: NodeJS.ProcessEnv
 }
 
-type Origin = { value: unknown; from: string }
+/** A value as it may be shown, and where it was read. */
+type Origin = { value: string; from: string }
 type Tree = { [key: string]: unknown }
 
 /** Reads and checks the settings. Throws SetupError listing every mistake. */
@@ -107,7 +108,7 @@ function addVariables(
     if (value === undefined || value.trim() === '') continue
     setPath(settings, path.split('.'), value)
     const isSecret = SECRET_VARIABLES.some((each) => each === name)
-    origins.set(path, { value: isSecret ? '(hidden)' : value, from: `${name} (${place})` })
+    origins.set(path, { value: isSecret ? '(hidden)' : JSON.stringify(value), from: `${name} (${place})` })
   }
 }
 
@@ -129,15 +130,29 @@ function isTree(value: unknown): value is Tree {
 }
 
 function mistakes(error: z.ZodError, settings: Tree, origins: Map<string, Origin>, file: string): SetupError {
-  const lines = error.issues.map((issue) => {
+  const lines = error.issues.flatMap((issue) => {
+    if (issue.code === 'unrecognized_keys') return issue.keys.map((key) => unknownSetting([...issue.path, key], file))
     const path = issue.path.map(String)
     const origin = originOf(origins, path.join('.'))
     const name = origin?.from ?? `${path.join('.') || 'settings'} (${file})`
-    const read = origin?.value ?? valueAt(settings, path)
-    return `  ${name}: read ${JSON.stringify(read) ?? 'nothing'}, ${issue.message}`
+    return [`  ${name}: read ${origin?.value ?? shown(valueAt(settings, path), path)}, ${issue.message}`]
   })
   const count = lines.length === 1 ? 'One setting is wrong' : `${lines.length} settings are wrong`
   return new SetupError('settings', `${count}:\n${lines.join('\n')}`, 'Correct what is listed and start again.')
+}
+
+function unknownSetting(path: readonly PropertyKey[], file: string): string {
+  return `  ${path.map(String).join('.')} (${file}): there is no such setting`
+}
+
+const SECRET_PATHS: ReadonlySet<string> = new Set(SECRET_VARIABLES.map((name) => VARIABLES[name]))
+
+/** A value as a mistake may show it: no secret, and never a whole group of settings, which could hold one. */
+function shown(value: unknown, path: readonly string[]): string {
+  if (value === undefined) return 'nothing'
+  if (SECRET_PATHS.has(path.join('.'))) return '(hidden)'
+  if (Array.isArray(value)) return 'a list'
+  return isTree(value) ? 'a group of settings' : JSON.stringify(value)
 }
 
 /** The variable that set this path, or the part of it that is a list's or record's entry. */
@@ -196,8 +211,8 @@ function warningsOf(envFile: string, environment: NodeJS.ProcessEnv): string[] {
     'ASSISTANT_ENV_FILE',
     'ASSISTANT_TEST_REPORT',
   ])
-  for (const name of Object.keys(environment)) {
+  for (const name of [...Object.keys(environment), ...Object.keys(readEnvFile(envFile))]) {
     if (/^ASSISTANT_/.test(name) && !known.has(name)) warnings.push(`${name} is not a setting; it is ignored.`)
   }
-  return warnings
+  return [...new Set(warnings)]
 }

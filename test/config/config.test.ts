@@ -70,6 +70,30 @@ describe('settings', () => {
     expect(error.message).toContain('surprise')
   })
 
+  it('a setting that does not exist is named alone: nothing that stands beside it is shown', () => {
+    const file = settingsFile('modell: {}\napi:\n  portt: 5\n')
+    const environment = {
+      ASSISTANT_SETTINGS: file,
+      ASSISTANT_API_TOKEN: 'token-nobody-may-see',
+      SLACK_BOT_TOKEN: 'xoxb-nobody-may-see',
+    }
+    const { message } = thrown(() => load(environment))
+    expect(message).toContain(`modell (${file}): there is no such setting`)
+    expect(message).toContain(`api.portt (${file}): there is no such setting`)
+    expect(message).not.toContain('nobody-may-see')
+  })
+
+  it('of the wrong kind are not shown where they could hold a secret', () => {
+    const { message } = thrown(() =>
+      load({
+        ASSISTANT_SETTINGS: settingsFile('api:\n  token: [nobody-may-see]\nslack: nobody\ndiscord:\n  token: short\n'),
+      }),
+    )
+    expect(message).toContain('api.token')
+    expect(message).not.toContain('may-see')
+    expect(message).not.toContain('short')
+  })
+
   it('never show a secret in a mistake', () => {
     const error = thrown(() => load({ SLACK_BOT_TOKEN: 'xoxb-1' }))
     expect(error.message).toContain('SLACK_BOT_TOKEN')
@@ -96,8 +120,10 @@ describe('settings', () => {
   it('warn of a .env that others can read and of a variable that means nothing', () => {
     writeFileSync(join(root, '.env'), '')
     chmodSync(join(root, '.env'), 0o644)
+    writeFileSync(join(root, '.env'), 'ASSISTANT_CONCURENCY=3\n')
     const { warnings } = load({ ASSISTANT_PROT: '1' })
     expect(warnings.join('\n')).toContain('chmod 600 .env')
+    expect(warnings.join('\n')).toContain('ASSISTANT_CONCURENCY is not a setting')
     expect(warnings.join('\n')).toContain('ASSISTANT_PROT is not a setting')
   })
 
