@@ -5,7 +5,6 @@
 import { isFinal, type Place } from '../core/task.ts'
 import { hasResult } from '../core/views/result-view.ts'
 import { rootView } from '../core/views/root-view.ts'
-import { statusView } from '../core/views/status-view.ts'
 import { MAX_BACKOFF_MS } from './backoff.ts'
 import { remainingMs } from './edit-budget.ts'
 import { frameOf } from './frame.ts'
@@ -15,7 +14,7 @@ import { openScene, type Scene, type TellOptions, type Wait } from './scene.ts'
 import { tellApprovals, tellReminder } from './tell-approval.ts'
 import { tellCard } from './tell-card.ts'
 import { tellFiles } from './tell-files.ts'
-import { withDeadline } from './with-deadline.ts'
+import { tellMark } from './tell-mark.ts'
 
 export interface Told {
   next: Next
@@ -35,7 +34,6 @@ export function createTell(options: TellOptions): (taskId: number) => Promise<To
     }
     const blockedMs = remainingMs(scene.delivery.nextAttemptAt, options.clock.now(), MAX_BACKOFF_MS * 10)
     if (blockedMs > 0) return toldAs(scene, { kind: 'blocked', afterMs: blockedMs })
-    const isOldNews = isFinal(scene.task.status) && isPosted(scene.messages.get('result'))
     const waits = [
       await tellRoot(options, scene),
       await tellCard(options, scene),
@@ -44,7 +42,7 @@ export function createTell(options: TellOptions): (taskId: number) => Promise<To
       await tellResult(options, scene),
       await tellFiles(options, scene),
     ]
-    if (!isOldNews) await mark(options, scene)
+    await tellMark(options, scene)
     return toldAs(scene, await settle(options, scene, waits))
   }
 }
@@ -76,20 +74,6 @@ async function tellResult({ messages, screen }: TellOptions, scene: Scene): Prom
   await messages.post(scene, 'result', view, { silent: isStale })
   return null
 }
-
-async function mark({ clock }: TellOptions, scene: Scene): Promise<void> {
-  const { task, memory, adapter, delivery } = scene
-  const status = statusView(task)
-  if (memory.marked?.icon === status.icon) return
-  // After a restart the mark before is not known; of a task that has ended it was most likely this one.
-  const before = memory.marked ?? (isFinal(task.status) && task.rounds.length > 0 ? RUNNING : null)
-  memory.marked = status
-  // It never throws, but it may take its time; nobody waits for a reaction.
-  await withDeadline(adapter.mark(delivery.place, status, before), MARK_MS, clock).catch(() => undefined)
-}
-
-const MARK_MS = 10_000
-const RUNNING = { status: 'running', icon: '⏳', word: 'Running' } as const
 
 const REFUSED_RESULT = 'The platform refused the message with the result.'
 

@@ -129,10 +129,31 @@ function checkThread(task: TaskLook, world: SlackWorld, must: Must): void {
   must(of('files').length === (files > 0 ? 1 : 0), `${where} has ${files} outputs and ${of('files').length} uploads`)
   const threads = new Set(mine.map(({ message }) => message.threadTs ?? message.ts))
   must(threads.size <= 1, `${where} is told in ${threads.size} threads`)
+  checkReaction(task, { world, where, must, messages: mine.map(({ message }) => message) })
   if (task.ending?.includes('"interrupted"') !== true) return
   const verbs = mine.flatMap(({ message }) => buttonsOf(message.blocks)).map(({ actionId }) => actionId.split(':')[0])
   for (const verb of ['restart', 'discard'])
     must(verbs.includes(verb), `${where} was interrupted and offers no ${verb}`)
+}
+
+interface Thread {
+  world: SlackWorld
+  messages: readonly SlackMessage[]
+  where: string
+  must: Must
+}
+
+/** One reaction at the end, where the thread is that of one task alone. */
+function checkReaction(task: TaskLook, { world, messages, where, must }: Thread): void {
+  const [first] = messages
+  if (first === undefined || !isFinal(task.status)) return
+  const rootTs = first.threadTs ?? first.ts
+  const inThread = world.messages.filter((each) => each.threadTs === rootTs || each.ts === rootTs)
+  const keys = inThread.map((each) => /task-([0-9]+):card/.exec(JSON.stringify(each.metadata ?? ''))?.[1])
+  if (new Set(keys.filter((key) => key !== undefined)).size !== 1) return
+  const root = inThread.find((each) => each.ts === rootTs)
+  const names = root?.reactions.map(({ name }) => name) ?? []
+  must(names.length === 1, `${where} shows the reactions ${names.join(', ')}`)
 }
 
 function roleOf(message: SlackMessage, taskId: number): string | undefined {

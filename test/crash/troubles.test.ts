@@ -33,7 +33,7 @@ interface SmallDisk extends Disposable {
 
 function smallDisk(megabytes: number): SmallDisk {
   const folder = mkdtempSync(join(tmpdir(), 'assistant-disk-'))
-  execFileSync('mount', ['-t', 'tmpfs', '-o', `size=${megabytes}m,mode=755`, 'tmpfs', folder])
+  execFileSync('/bin/mount', ['-t', 'tmpfs', '-o', `size=${megabytes}m,mode=755`, 'tmpfs', folder])
   const filler = join(folder, 'filler')
   return {
     folder,
@@ -49,9 +49,9 @@ function smallDisk(megabytes: number): SmallDisk {
       }
     },
     free: () => rmSync(filler, { force: true }),
-    remount: (mode) => void execFileSync('mount', ['-o', `remount,${mode}`, folder]),
+    remount: (mode) => void execFileSync('/bin/mount', ['-o', `remount,${mode}`, folder]),
     [Symbol.dispose]() {
-      execFileSync('umount', ['-l', folder])
+      execFileSync('/bin/umount', ['-l', folder])
       rmSync(folder, { recursive: true, force: true })
     },
   }
