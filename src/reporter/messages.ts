@@ -24,6 +24,8 @@ export interface Telling {
   cards: number
   /** The platform has answered well since this began. */
   spoke: boolean
+  /** A message was found that an earlier attempt posted: it may show what was true then, and is to be looked at again. */
+  foundOld: boolean
 }
 
 export type PostedMessage = DeliveredMessage & { ref: string }
@@ -87,9 +89,13 @@ export function createMessages(options: MessagesOptions): Messages {
       const { ref, place } = await withDeadline(posting, CALL_MS, clock)
       // The thread first: a root without a reference in a thread that is known does no harm, the other way round does.
       await moveTo(telling, place)
-      await save(telling, { ...row, ref, frame: encodeFrame({ ...frame, hash: hashOf(view) }), postedAt: clock.now() })
-      telling.memory.hashes.set(role, hashOf(view))
+      // Tried before: what the adapter answers may be the message of that try, with the view of that time.
+      const isOurs = before === undefined
+      const hash = isOurs ? hashOf(view) : ''
+      await save(telling, { ...row, ref, frame: encodeFrame({ ...frame, hash }), postedAt: clock.now() })
+      telling.memory.hashes.set(role, hash)
       telling.spoke = true
+      if (!isOurs) telling.foundOld = true
     } catch (error) {
       if (!isRefusal(logger, telling, { role, error })) throw error
       await save(telling, { ...row, frame: encodeFrame({ ...frame, state: 'refused' }) })

@@ -52,6 +52,7 @@ export async function openScene(options: TellOptions, taskId: number): Promise<S
     memory,
     cards: task.status === 'pending' ? live + queued : live,
     spoke: false,
+    foundOld: false,
     task,
   }
 }

@@ -78,7 +78,7 @@ async function tellResult({ messages, screen }: TellOptions, scene: Scene): Prom
 const REFUSED_RESULT = 'The platform refused the message with the result.'
 
 async function settle({ store, memory }: TellOptions, scene: Scene, waits: readonly Wait[]): Promise<Next> {
-  const due = waits.filter((wait) => wait !== null)
+  const due = [...waits.filter((wait) => wait !== null), ...(scene.foundOld ? [1] : [])]
   const { task, delivery } = scene
   const settled = isFinal(task.status) && due.length === 0
   const failure = frameOf(scene.messages.get('result')).state === 'refused' ? REFUSED_RESULT : null

@@ -342,6 +342,27 @@ describe('trouble', () => {
     expect(await bench.store.delivery(id)).toMatchObject({ settled: true })
   })
 
+  it('brings a card up to date that was posted before its answer was lost', async () => {
+    await using bench = await openReporter()
+    let isLost = false
+    bench.chat.faults = {
+      after({ kind }) {
+        if (kind !== 'post' || isLost) return
+        isLost = true
+        throw new AdapterError('unavailable', 'The answer was lost.')
+      },
+    }
+    const place = { platform: 'console', channelId: 'general', key: 'general/1', thread: true } as const
+    const id = await bench.submit({ place })
+    await bench.pass(1)
+    await bench.run(id)
+    await bench.finish(id)
+    await bench.pass(60_000)
+    const [card, ...rest] = bench.chat.messages.map((message) => message.view)
+    expect(card).toMatchObject({ kind: 'card', status: { status: 'done' }, controls: [] })
+    expect(rest).toMatchObject([{ kind: 'result' }])
+  })
+
   it('lets one stuck thread hold up nobody else', async () => {
     await using bench = await openReporter()
     const never = Promise.withResolvers<void>()
