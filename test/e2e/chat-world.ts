@@ -1,4 +1,5 @@
 /** The real program between a Slack, a Discord and a model on loopback, in a home of its own; it can be killed and started again. */
+import { expect, vi } from 'vitest'
 import { createDiscordServer, type DiscordServer } from '../fakes/discord-server.ts'
 import { textsOf } from '../fakes/discord-server-messages.ts'
 import type { FakeChannel, FakeMessage, FakeUser } from '../fakes/discord-server-state.ts'
@@ -116,4 +117,29 @@ export function discordMessages({ discord: { server } }: ChatWorld, channelId: s
 export function discordWords(message: FakeMessage): string {
   const files = message.attachments.map(({ filename }) => `[${filename}]`)
   return [message.content, ...textsOf(message.components), ...files].filter(Boolean).join('\n')
+}
+
+export function eventually<T>(check: () => T): Promise<T> {
+  return vi.waitFor(check, { timeout: 45_000, interval: 50 })
+}
+
+/** The one message of ours in the channel whose words have this. */
+export function inSlack(world: ChatWorld, words: string, channel?: string) {
+  const found = slackMessages(world, channel).filter((message) => slackWords(message).includes(words))
+  expect(
+    found.map(slackWords),
+    `"${words}" among\n${slackMessages(world, channel).map(slackWords).join('\n---\n')}`,
+  ).toHaveLength(1)
+  return found[0] ?? expect.fail()
+}
+
+export const ANA = { user: 'U0ANA', channel: 'C0BUILDS' }
+export const BEN = { user: 'U0BEN', channel: 'C0BUILDS' }
+
+/** The one message of ours in the thread whose words have this. */
+export function inThread(world: ChatWorld, threadId: string, words: string) {
+  const all = discordMessages(world, threadId)
+  const found = all.filter((message) => discordWords(message).includes(words))
+  expect(found, `"${words}" among\n${all.map(discordWords).join('\n---\n')}`).toHaveLength(1)
+  return found[0] ?? expect.fail()
 }

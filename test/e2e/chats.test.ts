@@ -3,32 +3,19 @@ import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { expect, test, vi } from 'vitest'
 import {
-  type ChatWorld,
+  ANA,
+  BEN,
   createChatWorld,
   discordMessages,
   discordWords,
+  eventually,
+  inSlack,
+  inThread,
   slackButton,
   slackMessages,
   slackWords,
 } from './chat-world.ts'
 import { run } from './program.ts'
-
-function eventually<T>(check: () => T): Promise<T> {
-  return vi.waitFor(check, { timeout: 45_000, interval: 50 })
-}
-
-/** The one message of ours in the channel whose words have this. */
-function inSlack(world: ChatWorld, words: string, channel?: string) {
-  const found = slackMessages(world, channel).filter((message) => slackWords(message).includes(words))
-  expect(
-    found.map(slackWords),
-    `"${words}" among\n${slackMessages(world, channel).map(slackWords).join('\n---\n')}`,
-  ).toHaveLength(1)
-  return found[0] ?? expect.fail()
-}
-
-const ANA = { user: 'U0ANA', channel: 'C0BUILDS' }
-const BEN = { user: 'U0BEN', channel: 'C0BUILDS' }
 
 test('Slack: a mention with a file is planned, run, told in one card and one result, and its outputs come along', async () => {
   await using world = await createChatWorld({
@@ -191,14 +178,6 @@ test('a task asked for in Slack is followed, cancelled and retried from the CLI 
   )
   expect(slackMessages(world).filter(({ threadTs }) => threadTs === said.ts)).toHaveLength(2)
 })
-
-/** The one message of ours in the thread whose words have this. */
-function inThread(world: ChatWorld, threadId: string, words: string) {
-  const all = discordMessages(world, threadId)
-  const found = all.filter((message) => discordWords(message).includes(words))
-  expect(found, `"${words}" among\n${all.map(discordWords).join('\n---\n')}`).toHaveLength(1)
-  return found[0] ?? expect.fail()
-}
 
 test('Discord: a mention with a file becomes a thread; a reply refines in it, a slash command cancels, the menu makes a task', async () => {
   await using world = await createChatWorld({
