@@ -8,7 +8,10 @@ export interface FollowOptions {
   client: CliClient
   taskId: number
   view: TaskView
-  /** Called once for each plan that waits; settles when the person has decided, or `signal` says that somebody else has. */
+  /**
+   * Called once for each plan that waits, and not before the one before has settled: they share one terminal.
+   * Settles when the person has decided, or `signal` says that somebody else has. Must not reject.
+   */
   onApproval(task: Task, signal: AbortSignal): Promise<void>
 }
 
@@ -53,6 +56,7 @@ function createInterrupt({ client, taskId, view }: FollowOptions, left: AbortCon
 
 async function followStates({ client, taskId, view, onApproval }: FollowOptions, signal: AbortSignal): Promise<void> {
   let asking: { hash: string; decided: AbortController } | undefined
+  let asked = Promise.resolve()
   try {
     for await (const task of client.inbox.watch(client.actor, taskId, signal)) {
       view.task(task)
@@ -60,11 +64,16 @@ async function followStates({ client, taskId, view, onApproval }: FollowOptions,
       if (hash === asking?.hash) continue
       asking?.decided.abort()
       asking = hash === undefined ? undefined : { hash, decided: new AbortController() }
-      if (asking !== undefined) void onApproval(task, AbortSignal.any([asking.decided.signal, signal]))
+      if (asking !== undefined) {
+        const over = AbortSignal.any([asking.decided.signal, signal])
+        asked = asked.then(() => (over.aborted ? undefined : onApproval(task, over)))
+      }
       if (isFinal(task.status)) return
     }
   } finally {
     asking?.decided.abort()
+    // An editor may still be open; the terminal is its until it closes. Ctrl-C does not wait for this.
+    await asked
   }
 }
 

@@ -36,6 +36,7 @@ export function createLiveView(options: LiveViewOptions): TaskView {
   let frame = 0
   let task: Task | undefined
   let timer: Disposable | undefined
+  let isPaused = false
   let isClosed = false
 
   /** Not by log-update's persist: that one keeps no more than a screenful. */
@@ -59,37 +60,48 @@ export function createLiveView(options: LiveViewOptions): TaskView {
     timer = clock.after(FRAME_MS, draw)
   }
 
+  /** Draws soon, unless it is not its turn. */
+  function wake(): void {
+    if (!isClosed && !isPaused) timer ??= clock.after(0, draw)
+  }
+
+  function rest(): void {
+    timer?.[Symbol.dispose]()
+    timer = undefined
+    flush()
+    update.clear()
+    // Shows the cursor again, for what the person types.
+    update.done()
+  }
+
   function keep(text: string): void {
     waiting.push(text)
     if (waiting.length > MAX_LINES_PER_FRAME) {
       waiting.shift()
       skipped += 1
     }
-    if (!isClosed) timer ??= clock.after(0, draw)
+    wake()
   }
 
   return {
     task(now) {
       task = now
-      if (!isClosed) timer ??= clock.after(0, draw)
+      wake()
     },
     line: (line: LogLine) => keep(logLine(line, printer.style)),
     say: (text) => keep(text),
     pause() {
-      timer?.[Symbol.dispose]()
-      timer = undefined
-      flush()
-      update.clear()
-      // Shows the cursor again, for what the person types.
-      update.done()
+      isPaused = true
+      rest()
+    },
+    resume() {
+      isPaused = false
+      wake()
     },
     close() {
       if (isClosed) return
       isClosed = true
-      timer?.[Symbol.dispose]()
-      flush()
-      update.clear()
-      update.done()
+      rest()
     },
   }
 }

@@ -17,6 +17,7 @@ export function createPlainView(printer: Printer): TaskView {
     line: (line) => printer.line(logLine(line, printer.style)),
     say,
     pause: () => undefined,
+    resume: () => undefined,
     close: () => undefined,
   }
 }

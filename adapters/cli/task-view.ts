@@ -7,8 +7,9 @@ export interface TaskView {
   line(line: LogLine): void
   /** A sentence of ours: "Stopping…" */
   say(text: string): void
-  /** Takes away what is not there to stay, for a question; the next call draws it again. */
+  /** Takes away what is not there to stay, for a question; nothing is drawn until `resume`, and nothing is lost. */
   pause(): void
+  resume(): void
   /** Nothing is drawn afterwards. May be called twice. */
   close(): void
 }

@@ -1,8 +1,9 @@
 /** Follows a task that this command has made or was given, draws it, and answers the exit code: what `run` and `--follow` do. */
+import { COMMAND } from '../../src/core/command.ts'
 import { isFinal, type Task } from '../../src/core/task.ts'
 import { outputJson, taskJson } from '../../src/core/task-json.ts'
 import type { OutputFile } from '../../src/ports/workspace.ts'
-import { askApproval } from './ask-approval.ts'
+import { askApproval, decideHint } from './ask-approval.ts'
 import { type ExitCode, exitOf } from './exit.ts'
 import { followTask } from './follow-task.ts'
 import { createPlainView } from './plain-view.ts'
@@ -37,8 +38,14 @@ async function followWithWorker(session: Session, task: Task, options: WatchOpti
     client,
     taskId: task.id,
     view,
-    onApproval: (waiting, signal) => (options.json ? Promise.resolve() : askApproval(asking, waiting, signal)),
+    onApproval: (waiting, signal) =>
+      options.json ? noteApproval(session, waiting) : askApproval(asking, waiting, signal),
   })
+}
+
+/** stdout is for the JSON at the end; without a word on stderr nobody would know what it waits for. */
+async function noteApproval({ printer }: Session, task: Task): Promise<void> {
+  printer.note(`Task #${task.id} waits for an approval; ${COMMAND} show ${task.id} shows the plan. ${decideHint(task)}`)
 }
 
 const LOOK_AGAIN_MS = 2000
@@ -81,7 +88,14 @@ async function createView({ deps, client, printer }: Session, { json }: WatchOpt
 }
 
 const nothing = () => undefined
-const SILENT_VIEW: TaskView = { task: nothing, line: nothing, say: nothing, pause: nothing, close: nothing }
+const SILENT_VIEW: TaskView = {
+  task: nothing,
+  line: nothing,
+  say: nothing,
+  pause: nothing,
+  resume: nothing,
+  close: nothing,
+}
 
 function printEnd(
   { printer, client, deps }: Session,

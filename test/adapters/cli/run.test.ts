@@ -1,4 +1,6 @@
+import { execFileSync } from 'node:child_process'
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { describe, expect, test, vi } from 'vitest'
@@ -34,6 +36,13 @@ function scripted(cli: Cli): { live: LiveTask; task: Task; running: Task; awaiti
     running: { ...planned, status: 'running' },
     awaiting: { ...planned, status: 'awaiting_approval', approval },
   }
+}
+
+/** The plan that waits, with other commands and another hash. */
+function editedPlan(awaiting: Task): Task {
+  if (awaiting.status !== 'awaiting_approval') throw new Error('not waiting')
+  const round = { ...sampleRound({ commands: ['seq 2', 'echo example.org'], decision: 'ask' }), hash: 'e'.repeat(64) }
+  return { ...awaiting, rounds: [round], approval: { ...awaiting.approval, hash: round.hash } }
 }
 
 describe('piped', () => {
@@ -95,6 +104,19 @@ describe('piped', () => {
     live.become(doneTask(running, 'ok'))
     expect(await ended).toBe(0)
     expect(JSON.parse(cli.stdout.text())).toMatchObject({ id: 1, status: 'done', end: { answer: 'ok' }, files: [] })
+  })
+
+  test('--json says on stderr what it waits for and how to decide, and stdout stays JSON', async () => {
+    const cli = makeCli()
+    const { live, awaiting, running } = scripted(cli)
+    const ended = cli.run('run', '--json', 'x')
+    await vi.waitFor(() => expect(live.open).toBe(2))
+    live.become(awaiting)
+    await vi.waitFor(() => expect(cli.stderr.text()).toContain(`npx assistant approve 1 --hash ${SHORT_HASH}`))
+    expect(cli.stderr.text()).toContain('npx assistant show 1')
+    live.become(doneTask(running, 'ok'))
+    expect(await ended).toBe(0)
+    expect(JSON.parse(cli.stdout.text())).toMatchObject({ id: 1, status: 'done' })
   })
 
   test('what a task prints cannot reach the terminal as an escape, in the log, the answer or a file name', async () => {
@@ -263,6 +285,114 @@ describe('on a terminal', () => {
       control: { verb: 'edit', hash: SHORT_HASH },
       details: { commands: ['seq 2', 'echo example.org'] },
     })
+    live.become(doneTask(running))
+    expect(await ended).toBe(0)
+  })
+
+  test('after an edit the new plan is asked about once, at a prompt that nothing is drawn over, and can be approved', async () => {
+    const cli = makeCli({ terminal: true, more: { editor: "sed -i 's/curl/echo/'" } })
+    const { live, awaiting, running } = scripted(cli)
+    const ended = cli.run('run', 'x')
+    await vi.waitFor(() => expect(live.open).toBe(2))
+    const edited = editedPlan(awaiting)
+    // The watch tells of the edited plan before `act` has answered, as the store's does.
+    cli.inbox.next.act.push(() => {
+      live.become(edited)
+      return { kind: 'done', task: edited, sentence: 'Edited.' }
+    })
+    cli.inbox.next.act.push(() => ({ kind: 'done', task: edited, sentence: 'Approved.' }))
+    live.become(awaiting)
+    await vi.waitFor(() => expect(cli.stdout.text()).toContain('Run this?'))
+    const before = cli.stdout.text().length
+    live.print('noise')
+    live.become({ ...awaiting, description: 'changed' })
+    cli.clock.advance(1000)
+    expect(cli.stdout.text()).toHaveLength(before)
+    cli.stdin.write('e\n')
+    await vi.waitFor(() => expect(cli.stdout.text().match(/Run this\?/g)).toHaveLength(2))
+    expect(cli.stdout.text()).toMatch(/Edited\..*plan eeeeeeee.*echo example\.org/s)
+    const asked = cli.stdout.text().length
+    cli.clock.advance(1000)
+    expect(cli.stdout.text()).toHaveLength(asked)
+    cli.stdin.write('y\n')
+    await vi.waitFor(() => expect(cli.inbox.acts).toHaveLength(2))
+    expect(cli.inbox.acts[1]?.control).toEqual({ verb: 'approve', taskId: 1, hash: 'eeeeeeee' })
+    live.become(doneTask(running))
+    expect(await ended).toBe(0)
+    expect(cli.stdout.text()).toContain('noise')
+    expect(cli.clock.waiting).toBe(0)
+  })
+
+  test('a plan that is edited elsewhere while it is asked about takes its question along; the new one is asked about', async () => {
+    const cli = makeCli({ terminal: true })
+    const { live, awaiting, running } = scripted(cli)
+    const ended = cli.run('run', 'x')
+    await vi.waitFor(() => expect(live.open).toBe(2))
+    live.become(awaiting)
+    await vi.waitFor(() => expect(cli.stdout.text()).toContain('Run this?'))
+    live.become(editedPlan(awaiting))
+    await vi.waitFor(() => expect(cli.stdout.text().match(/Run this\?/g)).toHaveLength(2))
+    cli.inbox.next.act.push(() => ({ kind: 'done', task: awaiting, sentence: 'Approved.' }))
+    cli.stdin.write('y\n')
+    await vi.waitFor(() => expect(cli.inbox.acts[0]?.control.hash).toBe('eeeeeeee'))
+    live.become(doneTask(running))
+    expect(await ended).toBe(0)
+  })
+
+  test('what is edited while it is decided elsewhere is not sent', async () => {
+    const folder = mkdtempSync(join(tmpdir(), 'assistant-cli-'))
+    try {
+      const gate = join(folder, 'gate')
+      execFileSync('mkfifo', [gate])
+      const cli = makeCli({
+        terminal: true,
+        more: { editor: `sed -i s/curl/echo/ "$1"; cat '${gate}' >/dev/null; true` },
+      })
+      const { live, awaiting, running } = scripted(cli)
+      const ended = cli.run('run', 'x')
+      await vi.waitFor(() => expect(live.open).toBe(2))
+      live.become(awaiting)
+      await vi.waitFor(() => expect(cli.stdout.text()).toContain('Run this?'))
+      cli.stdin.write('e\n')
+      live.become(running)
+      // Opened once the editor reads it.
+      await writeFile(gate, 'go')
+      await vi.waitFor(() => expect(cli.stdout.text()).toContain('It has been decided meanwhile; nothing was sent.'))
+      live.become(doneTask(running))
+      expect(await ended).toBe(0)
+      expect(cli.inbox.acts).toEqual([])
+    } finally {
+      rmSync(folder, { recursive: true })
+    }
+  })
+
+  test('commands that cannot be taken, and an editor that fails, are said and asked about again', async () => {
+    const cli = makeCli({ terminal: true, more: { editor: 'false' } })
+    const { live, awaiting, running } = scripted(cli)
+    const ended = cli.run('run', 'x')
+    await vi.waitFor(() => expect(live.open).toBe(2))
+    cli.inbox.next.act.push(() => ({ kind: 'invalid', sentence: 'That is too long.' }))
+    cli.inbox.next.act.push(() => ({ kind: 'done', task: awaiting, sentence: 'Approved.' }))
+    live.become(awaiting)
+    for (const [at, line] of ['e', 'y', 'y'].entries()) {
+      await vi.waitFor(() => expect(cli.stdout.text().match(/Run this\?/g)).toHaveLength(at + 1))
+      cli.stdin.write(`${line}\n`)
+    }
+    await vi.waitFor(() => expect(cli.inbox.acts).toHaveLength(2))
+    expect(cli.stdout.text()).toMatch(/The editor "false" ended with 1.*That is too long\..*Approved\./s)
+    live.become(doneTask(running))
+    expect(await ended).toBe(0)
+  })
+
+  test('the end of the input at the question says how to decide, and the run goes on', async () => {
+    const cli = makeCli({ terminal: true })
+    const { live, awaiting, running } = scripted(cli)
+    const ended = cli.run('run', 'x')
+    await vi.waitFor(() => expect(live.open).toBe(2))
+    live.become(awaiting)
+    await vi.waitFor(() => expect(cli.stdout.text()).toContain('Run this?'))
+    cli.stdin.write('\x04')
+    await vi.waitFor(() => expect(cli.stdout.text()).toContain(`npx assistant approve 1 --hash ${SHORT_HASH}`))
     live.become(doneTask(running))
     expect(await ended).toBe(0)
   })
