@@ -32,11 +32,14 @@ export async function startRoles(parts: Parts, roles: readonly Role[]): Promise<
     worker: undefined,
   }
   try {
-    if (roles.includes('worker')) await addWorker(parts, started)
-    else started.ask.worker = (await liveWorkers(parts.store, parts.config.worker.lease)).length > 0
+    const model = roles.includes('worker') ? modelPart(parts, started) : undefined
     if (roles.includes('api')) await addApi(parts, started)
     if (roles.includes('chat')) await addChats(parts, started)
     await parts.inbox.resumeInputs([...parts.chats.keys()])
+    if (model !== undefined) started.parts.unshift(await model)
+    // Last: what fails before it leaves every task as it was.
+    if (roles.includes('worker')) await addWorker(parts, started)
+    else started.ask.worker = (await liveWorkers(parts.store, parts.config.worker.lease)).length > 0
   } catch (error) {
     await stopAll(parts, started)
     throw error
@@ -64,7 +67,7 @@ function pick({ parts, ask, warnings }: Started): Pick<StartStatus, 'parts' | 'a
   return { parts, ask, warnings }
 }
 
-/** No new requests, then the running tasks, then what tells of them, then the store. */
+/** The running tasks first, while they can still be followed; then what tells of them, the ways in, and the store. */
 async function stopAll(parts: Parts, { running, worker }: Started): Promise<void> {
   await worker?.stop()
   for (const each of running.reverse()) await each[Symbol.asyncDispose]()
@@ -73,7 +76,6 @@ async function stopAll(parts: Parts, { running, worker }: Started): Promise<void
 
 async function addWorker(parts: Parts, started: Started): Promise<void> {
   const { config, logger } = parts
-  started.parts.push(await modelPart(parts, started))
   try {
     const role = await startWorkerRole(parts, { role: 'worker', only: null })
     started.worker = role

@@ -64,50 +64,52 @@ export function openSandbox({ config, clock, logger }: Pick<Parts, 'config' | 'c
 /** Starts to claim. The sandbox is measured first: without one that can start, nothing is claimed and SandboxError says what to do. */
 export async function startWorkerRole(parts: Parts, { role, only }: WorkerRoleOptions): Promise<WorkerRole> {
   const { config, store, workspace, clock, logger, reviewer } = parts
-  const sandbox = openSandbox(parts)
+  await using started = new AsyncDisposableStack()
+  const sandbox = started.use(openSandbox(parts))
   await sandbox.sweep()
   const box = await measureBox(config, sandbox, store)
   sandbox.prepare()
-  const worker = createWorker({
-    id: randomUUID(),
-    role,
-    host: hostname(),
-    store,
-    workspace,
-    planner: openPlanner(parts),
-    sandbox,
-    reviewer,
-    box: async () => box,
-    clock,
-    logger,
-    concurrency: config.worker.concurrency,
-    leaseMs: config.worker.lease,
-    stopGraceMs: config.worker.stopGrace,
-    stepTimeoutMs: config.worker.stepTimeout,
-    taskTimeoutMs: config.worker.taskTimeout,
-    repairRounds: config.worker.repairRounds,
-    approvalExpiryMs: config.approval.expiry,
-    limits: sandboxLimits(config),
-    printedBytes: config.limits.printed,
-    environment: config.sandbox.environment,
-    networkPossible: box.givesNetwork,
-    only,
-  })
+  const worker = started.use(
+    createWorker({
+      id: randomUUID(),
+      role,
+      host: hostname(),
+      store,
+      workspace,
+      planner: openPlanner(parts),
+      sandbox,
+      reviewer,
+      box: async () => box,
+      clock,
+      logger,
+      concurrency: config.worker.concurrency,
+      leaseMs: config.worker.lease,
+      stopGraceMs: config.worker.stopGrace,
+      stepTimeoutMs: config.worker.stepTimeout,
+      taskTimeoutMs: config.worker.taskTimeout,
+      repairRounds: config.worker.repairRounds,
+      approvalExpiryMs: config.approval.expiry,
+      limits: sandboxLimits(config),
+      printedBytes: config.limits.printed,
+      environment: config.sandbox.environment,
+      networkPossible: box.givesNetwork,
+      only,
+    }),
+  )
   const { keep: keepMs, disk: diskBytes } = config.retention
   const retention = createRetention({ store, workspace, clock, logger, keepMs, diskBytes })
   // Before anything is claimed: a folder that is left over would be taken for that of a new task with its number.
-  await retention.removeOrphans()
+  await retention.clearOrphans()
   const leaseMs = config.worker.lease
-  const maintenance = startMaintenance({ store, clock, logger, retention, leaseMs, longestPauseMs: 30_000 })
+  started.use(startMaintenance({ store, clock, logger, retention, leaseMs, longestPauseMs: 30_000 }))
   await worker.start()
+  const report = await sandbox.check()
+  // From here on it is the role's to end, in reverse order.
+  const running = started.move()
   return {
     worker,
-    report: await sandbox.check(),
+    report,
     stop: (now) => worker.stop(now),
-    async [Symbol.asyncDispose]() {
-      await maintenance[Symbol.asyncDispose]()
-      await worker[Symbol.asyncDispose]()
-      await sandbox[Symbol.asyncDispose]()
-    },
+    [Symbol.asyncDispose]: () => running.disposeAsync(),
   }
 }

@@ -135,6 +135,11 @@ export interface Workspace {
   folderBytes(taskId: number): Promise<number>
   /** Whether the task's folder is there. */
   exists(taskId: number): Promise<boolean>
+  /**
+   * Clears the place of a task that the store does not know: a removal cut short is ended; a whole folder, which may be
+   * somebody's after an older store was put back, is kept under another name. Answers that name; null when nothing was kept.
+   */
+  setAside(taskId: number): Promise<string | null>
   /** Removes the task's folder. May be called twice. */
   remove(taskId: number): Promise<void>
 }

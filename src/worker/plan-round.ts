@@ -1,7 +1,7 @@
 /** From `planning` to what follows it: a plan that runs, one that waits for a person, an answer, or a failure. */
-import type { FailureReason } from '../core/outcome.ts'
+import { describeStepEnd, type FailureReason, isSuccess } from '../core/outcome.ts'
 import { reviewRound } from '../core/review.ts'
-import type { PlanningPhase } from '../core/task.ts'
+import { currentRound, type PlanningPhase, type Task } from '../core/task.ts'
 import type { PlanVerdict } from '../core/verdict.ts'
 import { type PastRound, PlannerError } from '../ports/planner.ts'
 import type { WorkerOptions } from './options.ts'
@@ -66,7 +66,7 @@ async function offer(
   { plan, author }: Extract<Proposed, { kind: 'plan' }>,
 ): Promise<PlanVerdict | undefined> {
   const round = run.task.rounds.length + 1
-  const repairOf = round > 1 ? 'a command failed' : null
+  const repairOf = round > 1 ? whatFailed(run.task) : null
   const planned = reviewRound(run.task, { plan, author, round, repairOf }, await options.box(), options.reviewer)
   if (planned.verdict.decision === 'deny') return planned.verdict
   const expiresAt = options.clock.now() + options.approvalExpiryMs
@@ -76,6 +76,12 @@ async function offer(
       : { kind: 'planned', expiresAt, ...planned },
   )
   return undefined
+}
+
+/** "command 2: exit 127": why there is a repair. */
+function whatFailed(task: Task): string {
+  const step = currentRound(task)?.steps.find(({ end }) => end !== null && !isSuccess(end))
+  return step?.end == null ? 'a command failed' : `command ${step.index + 1}: ${describeStepEnd(step.end)}`
 }
 
 function deniedRound(run: TaskRun, plan: { commands: readonly string[]; summary: string }, why: string): PastRound {
@@ -94,6 +100,8 @@ function reasonsOf(verdict: PlanVerdict): string {
   return [...verdict.reasons, ...steps].join(' ')
 }
 
+/** A repair that cannot be planned does not hide what it was for. */
 async function fail(run: TaskRun, reason: FailureReason, detail: string): Promise<void> {
-  await run.apply({ kind: 'failed', reason, detail, step: null, ...(await run.totals()) })
+  const repaired = run.task.rounds.length === 0 ? '' : `It was to repair ${whatFailed(run.task)}. `
+  await run.apply({ kind: 'failed', reason, detail: `${repaired}${detail}`, step: null, ...(await run.totals()) })
 }

@@ -17,8 +17,8 @@ export interface RetentionOptions {
 }
 
 export interface Retention {
-  /** Removes folders that belong to no task: of a removal that was cut short, or of a store that was put back. */
-  removeOrphans(): Promise<void>
+  /** Clears folders that belong to no task: those of removals that were cut short go, those of a store that was put back are kept aside. */
+  clearOrphans(): Promise<void>
   /** Removes what is too old, some at a time. */
   removeOld(): Promise<void>
   /** Removes the oldest ended tasks while all together take too much. */
@@ -51,12 +51,16 @@ export function createRetention(options: RetentionOptions): Retention {
   }
 
   return {
-    async removeOrphans() {
+    async clearOrphans() {
       // Folders first, rows second: a task has its row before it has a folder.
       for (const taskId of await workspace.folders()) {
         if ((await store.get(taskId)) !== undefined) continue
-        logger.warn({ taskId }, `[TASK ${taskId}] the store does not know this task; its folder is removed`)
-        await workspace.remove(taskId)
+        const kept = await workspace.setAside(taskId)
+        if (kept === null) continue
+        logger.warn(
+          { taskId, kept },
+          `[TASK ${taskId}] the store does not know this task; its folder is kept as ${kept}`,
+        )
       }
     },
     async removeOld() {

@@ -1,7 +1,7 @@
 /** One claimed task to its next resting status. */
 import { AppError, errorLine } from '../core/errors.ts'
 import type { FailureReason } from '../core/outcome.ts'
-import { currentRound, type Task } from '../core/task.ts'
+import { currentRound, isFinal, type Task } from '../core/task.ts'
 import { SandboxError } from '../ports/sandbox.ts'
 import { StoreError } from '../ports/store.ts'
 import type { WorkerOptions } from './options.ts'
@@ -41,20 +41,22 @@ async function prepare({ workspace, sandbox }: WorkerOptions, { task }: TaskRun)
 async function settleStopped(options: WorkerOptions, run: TaskRun): Promise<void> {
   const { cause } = run.control
   await run.closeSession()
-  if (cause === undefined || cause === 'lost') return
+  if (cause === undefined || cause === 'lost' || isFinal(run.task.status)) return
   const totals = await run.totals()
   if (cause === 'cancelled') {
     const by = run.task.cancelRequestedBy ?? (await options.store.get(run.task.id))?.cancelRequestedBy ?? null
     await run.apply({ kind: 'cancelled', reason: 'cancelled', by, note: '', ...totals })
     return
   }
-  if (cause === 'stopping' && run.task.status === 'planning') {
-    await run.apply({ kind: 'released', why: 'stopping' })
-    return
-  }
+  // What has had no effect yet goes back to whoever works next.
+  if (cause === 'stopping' && !hasBegun(run.task) && (await run.apply({ kind: 'released', why: 'stopping' }))) return
   const reason: FailureReason = cause === 'stopping' ? 'interrupted' : 'timed_out'
   const step = stoppedStep(run.task)
   await run.apply({ kind: 'failed', reason, detail: '', step, ...totals })
+}
+
+function hasBegun(task: Task): boolean {
+  return task.status === 'running' && task.rounds.some((round) => round.steps.some((step) => step.startedAt !== null))
 }
 
 /** The one catch-all: bugs and borders that broke. The log has the stack, the task a reason. */
@@ -68,8 +70,7 @@ async function settleError(options: WorkerOptions, run: TaskRun, error: unknown)
   if (error instanceof StoreError) return
   await run.closeSession()
   const { reason, detail } = failureOf(error)
-  const totals = await run.totals().catch(() => ({ outputs: null, redactions: 0 }))
-  await run.apply({ kind: 'failed', reason, detail, step: null, ...totals })
+  await run.apply({ kind: 'failed', reason, detail, step: null, ...(await run.totals()) })
 }
 
 function failureOf(error: unknown): { reason: FailureReason; detail: string } {

@@ -1,5 +1,6 @@
 /** One claimed task while this worker holds it: its fence, its log, its sandbox. */
 import type { ApprovedPlan } from '../core/approval.ts'
+import { errorLine } from '../core/errors.ts'
 import type { TaskEvent } from '../core/events.ts'
 import type { OutputTotals, Task, TaskStatus } from '../core/task.ts'
 import type { SandboxSession } from '../ports/sandbox.ts'
@@ -37,7 +38,9 @@ export function createTaskRun(options: WorkerOptions, claimed: Task, leaseId: st
       const status: TaskStatus = run.task.status
       const result = await options.store.apply(run.task.id, event, { status, leaseId })
       if (result.kind === 'conflict') {
-        control.stop('lost')
+        // A cancel that was accepted meanwhile is no loss of the task: it is still ours to end.
+        const isOurs = result.task?.lease?.id === leaseId
+        control.stop(isOurs && result.task?.cancelRequestedBy != null ? 'cancelled' : 'lost')
         return false
       }
       run.task = result.task
@@ -60,10 +63,7 @@ export function createTaskRun(options: WorkerOptions, claimed: Task, leaseId: st
       await open?.[Symbol.asyncDispose]()
     },
     async totals() {
-      const outputs = (await options.workspace.exists(run.task.id))
-        ? (await options.workspace.outputs(run.task.id)).totals
-        : null
-      return { outputs, redactions: log?.redactions ?? 0 }
+      return { outputs: await outputsOf(options, run.task.id), redactions: log?.redactions ?? 0 }
     },
     async [Symbol.asyncDispose]() {
       await run.closeSession()
@@ -71,6 +71,16 @@ export function createTaskRun(options: WorkerOptions, claimed: Task, leaseId: st
     },
   }
   return run
+}
+
+/** Null when they cannot be told: the end of a task is written all the same. */
+async function outputsOf({ workspace, logger }: WorkerOptions, taskId: number): Promise<OutputTotals | null> {
+  try {
+    return (await workspace.exists(taskId)) ? (await workspace.outputs(taskId)).totals : null
+  } catch (error) {
+    logger.warn({ taskId, error: errorLine(error) }, `[TASK ${taskId}] its outputs cannot be read: ${errorLine(error)}`)
+    return null
+  }
 }
 
 function sandboxTask({ workspace, environment, limits }: WorkerOptions, taskId: number) {

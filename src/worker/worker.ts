@@ -5,7 +5,7 @@
 import { errorLine } from '../core/errors.ts'
 import type { Task } from '../core/task.ts'
 import type { WorkerOptions } from './options.ts'
-import { createRunControl, type RunControl } from './run-control.ts'
+import { createRunControl, type RunControl, type StopCause } from './run-control.ts'
 import { runTask } from './run-task.ts'
 import { createTaskRun } from './task-run.ts'
 
@@ -38,6 +38,7 @@ class ClaimLoop implements Worker {
   #claiming: Promise<void> | undefined
   #claimAgain = false
   #heartbeat: Disposable | undefined
+  #lastBeatAt = 0
   #watching: Disposable | undefined
 
   constructor(options: WorkerOptions) {
@@ -55,6 +56,7 @@ class ClaimLoop implements Worker {
   async start(): Promise<void> {
     const { store, logger } = this.#options
     await store.registerWorker(this.#row())
+    this.#lastBeatAt = this.#options.clock.now()
     this.#watching = store.watch((change) => {
       if (change.kind !== 'task') return
       this.#onChange(change.taskId).catch((error) => logger.error({ error: errorLine(error) }, 'a wake-up failed'))
@@ -73,8 +75,8 @@ class ClaimLoop implements Worker {
   async stop(now = false): Promise<void> {
     this.#isStopping = true
     await this.#claiming
-    if (now) this.#interruptAll()
-    using _grace = this.#options.clock.after(this.#options.stopGraceMs, () => this.#interruptAll())
+    if (now) this.#stopAll('stopping')
+    using _grace = this.#options.clock.after(this.#options.stopGraceMs, () => this.#stopAll('stopping'))
     await this.#allEnded()
     this.#heartbeat?.[Symbol.dispose]()
     this.#heartbeat = undefined
@@ -87,8 +89,8 @@ class ClaimLoop implements Worker {
     await this.#options.store.removeWorker(this.id)
   }
 
-  #interruptAll(): void {
-    for (const each of this.#held.values()) each.control.stop('stopping')
+  #stopAll(cause: StopCause): void {
+    for (const each of this.#held.values()) each.control.stop(cause)
   }
 
   async #allEnded(): Promise<void> {
@@ -153,7 +155,7 @@ class ClaimLoop implements Worker {
   }
 
   async #beat(): Promise<void> {
-    const { store, logger, id, leaseMs } = this.#options
+    const { store, logger, clock, id, leaseMs } = this.#options
     try {
       await store.registerWorker(this.#row())
       const leases = [...this.#held.values()].map((each) => each.leaseId)
@@ -162,10 +164,13 @@ class ClaimLoop implements Worker {
         if (answer.lost.includes(each.leaseId)) each.control.stop('lost')
         if (answer.cancelled.includes(each.leaseId)) each.control.stop('cancelled')
       }
+      this.#lastBeatAt = clock.now()
       // The net below the wake-ups, and below a claim that failed.
       this.#claimMore()
     } catch (error) {
       logger.error({ error: errorLine(error) }, `the heartbeat failed; it will be tried again: ${errorLine(error)}`)
+      // Others may hold our tasks by now.
+      if (clock.now() - this.#lastBeatAt > leaseMs) this.#stopAll('lost')
     }
     if (this.#heartbeat !== undefined) this.#scheduleBeat()
   }

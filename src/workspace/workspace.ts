@@ -1,4 +1,4 @@
-import { mkdir, readdir, stat, statfs } from 'node:fs/promises'
+import { mkdir, readdir, rename, stat, statfs } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Redactor } from '../core/redact.ts'
 import type { Clock } from '../ports/clock.ts'
@@ -90,9 +90,12 @@ export function createWorkspace(options: WorkspaceOptions): Workspace {
   }
 }
 
-type TaskFolders = Pick<Workspace, 'directory' | 'prepare' | 'addInput' | 'copyInput' | 'exists' | 'remove'>
+type TaskFolders = Pick<
+  Workspace,
+  'directory' | 'prepare' | 'addInput' | 'copyInput' | 'exists' | 'setAside' | 'remove'
+>
 
-function taskFolders({ root, logger, limits }: WorkspaceOptions, walkLimits: () => WalkLimits): TaskFolders {
+function taskFolders({ root, clock, logger, limits }: WorkspaceOptions, walkLimits: () => WalkLimits): TaskFolders {
   const pathsOf = (taskId: number): TaskPaths => taskPaths(root, taskId)
   const isThere = async (path: string): Promise<boolean> => (await unlessMissing(stat(path))) !== undefined
 
@@ -140,6 +143,12 @@ function taskFolders({ root, logger, limits }: WorkspaceOptions, walkLimits: () 
       return await copySavedInput(pathsOf(fromTaskId).inputs, inputs, name)
     },
     exists: (taskId) => isThere(pathsOf(taskId).task),
+    async setAside(taskId) {
+      const name = `unknown-task-${taskId}-${clock.now()}`
+      const moved = await unlessMissing(rename(pathsOf(taskId).task, join(root, name)).then(() => name))
+      await removeTree(root, `task-${taskId}`)
+      return moved ?? null
+    },
     async remove(taskId) {
       pathsOf(taskId)
       await removeTree(root, `task-${taskId}`)

@@ -80,6 +80,7 @@ export function memoryWorkspace(): MemoryWorkspace {
     folderBytes: async () => 0,
     freeBytes: async () => 1e12,
     exists: async () => true,
+    setAside: () => Promise.resolve(null),
     remove: async () => undefined,
   }
 }

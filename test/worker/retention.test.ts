@@ -1,5 +1,5 @@
-import { mkdirSync, writeFileSync } from 'node:fs'
-import { join } from 'node:path'
+import { mkdirSync, readdirSync, writeFileSync } from 'node:fs'
+import { dirname, join } from 'node:path'
 import { describe, expect, it } from 'vitest'
 import { startMaintenance } from '../../src/worker/maintenance.ts'
 import { createRetention } from '../../src/worker/retention.ts'
@@ -49,14 +49,16 @@ describe('retention', () => {
     expect(await app.workspace.exists(justNow)).toBe(true)
   })
 
-  it('removes folders that belong to no task, so that no later task finds them as its own', async () => {
+  it('keeps aside folders that belong to no task, so that no later task finds them as its own and nobody's files are lost', async () => {
     await using app = await assemble()
     const next = (await app.ask('!true')).id + 1
     const left = join(app.folder, 'tasks', `task-${next}`, 'work')
     mkdirSync(left, { recursive: true })
     writeFileSync(join(left, 'secret.txt'), 'of another')
-    await retentionOf(app, {}).removeOrphans()
+    await retentionOf(app, {}).clearOrphans()
     expect(await app.workspace.folders()).not.toContain(next)
+    const kept = readdirSync(dirname(dirname(left))).find((name) => name.startsWith(`unknown-task-${next}-`))
+    expect(kept).toBeDefined()
     await app.startWorker()
     await app.until(await finished(app, '!ls > seen.txt; test ! -e secret.txt'), 'done')
     expect((await app.store.get(next))?.status).toBe('done')
