@@ -81,6 +81,7 @@ async function throughput(name: string, print: Print): Promise<readonly Figure[]
       name: `${name}, longest stall`,
       unit: 'ms',
       ours: single(Math.max(...stalls.slice(1))),
+      peer: { name: 'raw pipe', ...single(Math.max(...rawStalls.slice(1))) },
       goal: { of: 'ours', atMost: 20 },
     },
   ]
