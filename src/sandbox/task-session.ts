@@ -1,4 +1,5 @@
 import { constants } from 'node:os'
+import { setTimeout as delay } from 'node:timers/promises'
 import type { ApprovedPlan } from '../core/approval.ts'
 import type { LimitKind, StepEnd } from '../core/outcome.ts'
 import type { Clock } from '../ports/clock.ts'
@@ -16,7 +17,8 @@ export interface TaskSessionOptions {
   onGone(): void | Promise<void>
 }
 
-/** How often the processes left over are counted while they have their grace. */
+/** How often the processes left over are counted while they have their grace: soon at first, then every so often. */
+const COUNT_AFTER_MS = [2, 4, 8, 16] as const
 const COUNT_EVERY_MS = 25
 
 /** Steps of one task, one after another, in a box that has said it is ready. */
@@ -128,7 +130,10 @@ export class TaskSession implements SandboxSession {
     await box.gone()
   }
 
-  /** TERM, then at most the grace time; shorter when nothing but our own processes is left. */
+  /**
+   * TERM, then at most the grace time. Sent once: a process made while it went round lives until KILL, but a second one would
+   * hit what a step has started to clean up. Shorter when nothing but our own processes is left.
+   */
   async #grace(): Promise<void> {
     const { box, clock, graceMs } = this.#options
     let over = false
@@ -140,11 +145,11 @@ export class TaskSession implements SandboxSession {
     box.terminator.write('terminate\n')
     const emptied = (async () => {
       // The first report is the running step's own, when there is one; the counts follow.
-      while (!over) {
+      for (let count = 0; !over; count += 1) {
         box.control.send('count')
         const report = await box.control.next()
         if (report === undefined || report.kind === 'ready' || box.isIdle(report.processes)) return
-        await new Promise((resolve) => setTimeout(resolve, COUNT_EVERY_MS))
+        await delay(COUNT_AFTER_MS[count] ?? COUNT_EVERY_MS)
       }
     })()
     await Promise.race([passed.promise, emptied, box.exited])

@@ -1,11 +1,15 @@
-/** What a sandboxed task costs beside bare bwrap, a shell that is fed, and no sandbox at all: starting, a step, stopping, printing. */
+/** What a sandboxed task costs beside bwrap alone, a shell that is fed, and no sandbox at all: starting, a step, stopping, printing. */
 import { type ChildProcess, spawn } from 'node:child_process'
-import { chownSync, mkdirSync } from 'node:fs'
-import { join } from 'node:path'
+import { chmodSync, chownSync, closeSync, mkdirSync, openSync, writeFileSync } from 'node:fs'
+import { join, resolve } from 'node:path'
 import { createInterface } from 'node:readline'
-import { execa } from 'execa'
+import { setTimeout as delay } from 'node:timers/promises'
+import { execa, type Options } from 'execa'
 import type { Sandbox, SandboxSession } from '../../src/ports/sandbox.ts'
 import { createBubblewrapSandbox } from '../../src/sandbox/bubblewrap.ts'
+import { bubblewrapArguments } from '../../src/sandbox/bubblewrap-arguments.ts'
+import { rlimitLines } from '../../src/sandbox/rlimits.ts'
+import { seccompFilter } from '../../src/sandbox/seccomp.ts'
 import { approved, LIMITS } from '../sandbox/task-bench.ts'
 import type { Bench, Figure } from './figure.ts'
 import { latencies, msOf, single, versus } from './measure.ts'
@@ -15,73 +19,70 @@ const ROUNDS = 21
 const COMMAND = 'ls'
 const FIVE = [1, 2, 3, 4, 5]
 const NO_ENVIRONMENT = { env: {}, extendEnv: false, cwd: '/' } as const
-const PLAIN_FLAGS = [
-  ...[
-    '--unshare-all',
-    '--unshare-user',
-    '--disable-userns',
-    '--die-with-parent',
-    '--new-session',
-    '--cap-drop',
-    'ALL',
-    '--clearenv',
-  ],
-  ...[
-    '--setenv',
-    'PATH',
-    '/usr/bin',
-    '--ro-bind',
-    '/usr',
-    '/usr',
-    '--symlink',
-    'usr/bin',
-    '/bin',
-    '--symlink',
-    'usr/lib',
-    '/lib',
-  ],
-  ...['--symlink', 'usr/lib64', '/lib64', '--proc', '/proc', '--dev', '/dev', '--tmpfs', '/tmp', '--remount-ro', '/'],
-] as const
+/** Between two tasks the model thinks for longer than this: the next launcher is ready by then. */
+const PAUSE_MS = 100
+
+interface Stand {
+  sandbox: Sandbox
+  work: string
+  /** bwrap by itself with our own arguments, flag for flag, and the same way down to the task's uid. */
+  bare: BareBubblewrap
+}
 
 export const bench: Bench = {
   async run(): Promise<readonly Figure[]> {
     using folder = temporaryFolder()
+    chmodSync(folder.path, 0o711)
     const work = join(folder.path, 'work')
     mkdirSync(work)
     const stateDirectory = join(folder.path, 'state')
-    const sandbox = createBubblewrapSandbox({ logger: quiet, clock: realClock, stateDirectory, slots: 2, graceMs: 500 })
+    await using sandbox = createBubblewrapSandbox({
+      logger: quiet,
+      clock: realClock,
+      stateDirectory,
+      slots: 2,
+      graceMs: 500,
+    })
     const owner = sandbox.owner(1)
     if (owner !== null) chownSync(work, owner.uid, owner.gid)
     await sandbox.check()
+    sandbox.prepare()
+    const stand = { sandbox, work, bare: bareBubblewrap(folder.path, work, owner?.uid ?? null) }
     return [
-      await firstStep(sandbox, work),
-      ...(await fiveSteps(sandbox, work)),
-      await oneStep(sandbox, work),
-      ...(await cancelling(sandbox, work)),
-      ...(await printing(sandbox, work)),
+      ...(await firstStep(stand)),
+      ...(await fiveSteps(stand)),
+      await oneStep(stand),
+      ...(await cancelling(stand)),
+      ...(await printing(stand)),
     ]
   },
 }
 
-function firstStep(sandbox: Sandbox, work: string): Promise<Figure> {
-  return versus({
-    name: 'a task of one step',
-    unit: 'ms',
-    rounds: ROUNDS,
-    ours: () => msOf(() => task(sandbox, work, [COMMAND])),
-    peer: { name: 'execa + bare bwrap', measure: () => msOf(bubblewrap) },
-    goal: { of: 'ratio', atMost: 1.3 },
-    note: 'seccomp, cgroup, own uid',
-  })
+async function firstStep(stand: Stand): Promise<Figure[]> {
+  const peer = {
+    name: 'execa + bwrap, same flags',
+    measure: () => msOf(() => stand.bare.execa('/bin/bash', '-c', COMMAND)),
+  }
+  const common = { unit: 'ms', rounds: ROUNDS, peer }
+  const ours = () => msOf(() => task(stand, [COMMAND]))
+  return [
+    await versus({
+      ...common,
+      name: 'a task of one step, from nothing to its last process gone',
+      ours: () => delay(PAUSE_MS).then(ours),
+      goal: { of: 'ratio', atMost: 1.3 },
+    }),
+    await versus({ ...common, name: 'a task of one step, right after another', ours }),
+  ]
 }
 
-async function fiveSteps(sandbox: Sandbox, work: string): Promise<Figure[]> {
+async function fiveSteps(stand: Stand): Promise<Figure[]> {
   const commands = FIVE.map(() => COMMAND)
   const common = { name: 'a task of five steps', unit: 'ms', rounds: ROUNDS }
-  const ours = () => msOf(() => task(sandbox, work, commands))
+  const ours = () => delay(PAUSE_MS).then(() => msOf(() => task(stand, commands)))
   const fed = () =>
     msOf(async () => {
-      await using shell = fedShell()
+      await using shell = fedShell(stand.bare)
       for (const command of commands) await shell.run(command)
     })
   const each = () =>
@@ -104,9 +105,9 @@ async function fiveSteps(sandbox: Sandbox, work: string): Promise<Figure[]> {
   ]
 }
 
-async function oneStep(sandbox: Sandbox, work: string): Promise<Figure> {
-  await using session = await open(sandbox, work)
-  await using shell = fedShell()
+async function oneStep(stand: Stand): Promise<Figure> {
+  await using session = await open(stand)
+  await using shell = fedShell(stand.bare)
   return await versus({
     name: 'one more step',
     unit: 'ms',
@@ -119,10 +120,10 @@ async function oneStep(sandbox: Sandbox, work: string): Promise<Figure> {
 }
 
 /** From the abort to the moment in which no process of the task is left. */
-async function cancelling(sandbox: Sandbox, work: string): Promise<Figure[]> {
+async function cancelling(stand: Stand): Promise<Figure[]> {
   const all: number[] = []
   for (let round = 0; round < 2 * ROUNDS; round += 1) {
-    await using session = await open(sandbox, work)
+    await using session = await open(stand)
     const abort = new AbortController()
     let abortedAt = 0
     await session.run(approved(['(setsid sleep 99 &); echo ready; sleep 99']), 0, {
@@ -139,8 +140,8 @@ async function cancelling(sandbox: Sandbox, work: string): Promise<Figure[]> {
 }
 
 /** A gigabyte through the sandbox to nowhere: what its pipe can take. */
-async function printing(sandbox: Sandbox, work: string): Promise<Figure[]> {
-  await using session = await open(sandbox, work)
+async function printing(stand: Stand): Promise<Figure[]> {
+  await using session = await open(stand)
   const before = process.memoryUsage().rss
   let most = before
   let chunks = 0
@@ -160,13 +161,13 @@ async function printing(sandbox: Sandbox, work: string): Promise<Figure[]> {
   ]
 }
 
-async function task(sandbox: Sandbox, work: string, commands: readonly string[]): Promise<void> {
-  await using session = await open(sandbox, work)
+async function task(stand: Stand, commands: readonly string[]): Promise<void> {
+  await using session = await open(stand)
   for (const command of commands) await step(session, command)
 }
 
-function open(sandbox: Sandbox, directory: string): Promise<SandboxSession> {
-  return sandbox.open({ taskId: 1, directory, environment: {}, limits: LIMITS }, approved(['true']))
+function open({ sandbox, work }: Stand): Promise<SandboxSession> {
+  return sandbox.open({ taskId: 1, directory: work, environment: {}, limits: LIMITS }, approved(['true']))
 }
 
 function step(session: SandboxSession, command: string) {
@@ -177,24 +178,60 @@ function step(session: SandboxSession, command: string) {
   })
 }
 
-function bubblewrap() {
-  return execa('/usr/bin/bwrap', [...PLAIN_FLAGS, '/bin/bash', '-c', 'echo hello'], NO_ENVIRONMENT)
+interface BareBubblewrap {
+  execa(...command: string[]): Promise<unknown>
+  spawn(...command: string[]): ChildProcess
+}
+
+/** Its files lie in a folder that the uid may enter, so it needs no mount of its own; it has no cgroups and no supervisor. */
+function bareBubblewrap(folder: string, source: string, uid: number | null): BareBubblewrap {
+  const { scratchBytes } = LIMITS
+  const rlimits = rlimitLines(LIMITS, 'group')
+  const words = bubblewrapArguments({ source, network: null, scratchBytes, environment: {}, rlimits, hasFilter: true })
+  const files = { arguments: `${words.join('\0')}\0`, seccomp: seccompFilter(process.arch) ?? '', text: 'x:x:1:\n' }
+  for (const [name, content] of Object.entries(files)) writeFileSync(join(folder, name), content)
+  const kit = ['arguments', 'seccomp', '/bin/sh', 'text', 'text', 'text'].map((name) => resolve(folder, name))
+  const flags = [`--reuid=${uid}`, `--regid=${uid}`, '--clear-groups', '--no-new-privs', '--inh-caps=-all']
+  const down = uid === null ? [] : ['/usr/bin/setpriv', ...flags, '--bounding-set=-all']
+  const [file = '', ...parameters] = [...down, '/usr/bin/bwrap', '--args', '4', '--']
+  const withKit = <T>(start: (descriptors: number[]) => T): T => {
+    const descriptors = kit.map((path) => openSync(path, 'r'))
+    const started = start(descriptors)
+    for (const descriptor of descriptors) closeSync(descriptor)
+    return started
+  }
+  return {
+    execa: (...command) =>
+      withKit((descriptors) => {
+        // execa hands numbers on as they are, also above 2; its types know of them only up to there.
+        const stdio = ['ignore', 'pipe', 'pipe', 'ignore', ...descriptors]
+        const options = { ...NO_ENVIRONMENT, stdio } as Options
+        return execa(file, [...parameters, ...command], options)
+      }),
+    spawn: (...command) =>
+      withKit((descriptors) =>
+        spawn(file, [...parameters, ...command], {
+          stdio: ['pipe', 'pipe', 'ignore', 'ignore', ...descriptors],
+          env: {},
+          cwd: '/',
+        }),
+      ),
+  }
 }
 
 interface FedShell extends AsyncDisposable {
   run(command: string): Promise<void>
 }
 
-/** A shell in bare bwrap that runs each line in a subshell. */
-function fedShell(): FedShell {
-  const child = spawn('/usr/bin/bwrap', [...PLAIN_FLAGS, '/bin/bash', '--norc'], {
-    stdio: ['pipe', 'pipe', 'ignore'],
-    env: {},
-  })
-  const lines = createInterface({ input: child.stdout })[Symbol.asyncIterator]()
+/** A shell in bwrap that runs each line in a subshell. */
+function fedShell(bare: BareBubblewrap): FedShell {
+  const child = bare.spawn('/bin/bash', '--norc')
+  if (child.stdin === null || child.stdout === null) throw new Error('no pipes')
+  const { stdin, stdout } = child
+  const lines = createInterface({ input: stdout })[Symbol.asyncIterator]()
   return {
     async run(command) {
-      child.stdin.write(`(${command}); echo "ended $?"\n`)
+      stdin.write(`(${command}); echo "ended $?"\n`)
       for (;;) {
         const { value, done } = await lines.next()
         if (done === true) throw new Error('the fed shell ended')
@@ -203,7 +240,7 @@ function fedShell(): FedShell {
     },
     async [Symbol.asyncDispose]() {
       const gone = exited(child)
-      child.stdin.end()
+      stdin.end()
       await gone
     },
   }
