@@ -9,6 +9,7 @@ import { collectComplaint, isReady, type Launched } from './launch.ts'
 import type { Launcher } from './launchers.ts'
 import { LimitWatch } from './limit-watch.ts'
 import { OutputPipe } from './output-pipe.ts'
+import { ProcessSums, SUMMED_LIMITS, type SummedLimit } from './process-sums.ts'
 import { childrenOf, isDead, killNow, until } from './process-tree.ts'
 import { rlimitLines } from './rlimits.ts'
 import { HANDOVER } from './shell-programs.ts'
@@ -39,8 +40,11 @@ export async function startBubblewrap(start: BoxStart): Promise<Box> {
   if (owner !== null) chownSync(place.pipe, owner.uid, owner.gid)
   const output = new OutputPipe(place.pipe)
   const complaint = collectComplaint(output)
-  const limits = new LimitWatch({ limits: task.limits, folder: task.directory, group, meter })
-  const box = new BubblewrapBox({ launched, output, limits, group, hasNetwork: network !== null })
+  const counted: ReadonlySet<SummedLimit> = group?.counts ?? new Set()
+  const missing = new Set(SUMMED_LIMITS.filter((limit) => !counted.has(limit)))
+  const sums = new ProcessSums(task.limits, missing, () => box.firstInside)
+  const limits = new LimitWatch({ limits: task.limits, folder: task.directory, group, sums, meter })
+  const box: BubblewrapBox = new BubblewrapBox({ launched, output, limits, group, hasNetwork: network !== null })
   handOver(start, points)
   const hasStarted = await isReady(box.control, output)
   // bwrap has read them: values that tasks are given are not left on the disk.
@@ -72,7 +76,8 @@ class BubblewrapBox implements Box {
   readonly #launched: Launched
   readonly #group: TaskGroup | undefined
   readonly #hasNetwork: boolean
-  #firstInside: number | undefined
+  /** Process id of the first process of the namespace, once it is ready. */
+  firstInside: number | undefined
 
   constructor({ launched, output, limits, group, hasNetwork }: BoxParts) {
     this.#hasNetwork = hasNetwork
@@ -87,7 +92,7 @@ class BubblewrapBox implements Box {
 
   /** Called once it is ready, while bwrap surely has its one child. */
   remember(): void {
-    this.#firstInside = childrenOf(this.#launched.pid)[0]
+    this.firstInside = childrenOf(this.#launched.pid)[0]
   }
 
   isIdle(processes: number): boolean {
@@ -97,14 +102,14 @@ class BubblewrapBox implements Box {
   kill(): void {
     if (this.#group?.kill()) return
     // The first process inside takes all others with it, and bwrap ends only after having waited for it.
-    const inside = this.#firstInside ?? childrenOf(this.#launched.pid)[0]
+    const inside = this.firstInside ?? childrenOf(this.#launched.pid)[0]
     if (inside !== undefined && !isDead(inside)) killNow(inside)
     else this.#launched.kill()
   }
 
   async gone(): Promise<void> {
     await this.exited
-    const inside = this.#firstInside
+    const inside = this.firstInside
     if (inside !== undefined) await until(() => isDead(inside))
     await this.#group?.gone()
   }
@@ -154,7 +159,7 @@ function writeArguments(start: BoxStart, points: Points | null): void {
     network: start.network === null ? null : (points?.network ?? start.network),
     scratchBytes: start.task.limits.scratchBytes,
     environment: start.task.environment,
-    rlimits: rlimitLines(start.task.limits, start.launcher.group === undefined ? 'namespace' : 'group'),
+    rlimits: rlimitLines(start.task.limits, start.launcher.group?.counts ?? new Set()),
     hasFilter: start.hasFilter,
   })
   writeFileSync(start.launcher.place.arguments, `${words.join('\0')}\0`, { mode: 0o600 })

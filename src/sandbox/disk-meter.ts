@@ -2,16 +2,18 @@ import { extname } from 'node:path'
 import { Worker } from 'node:worker_threads'
 import type { DiskAnswer, DiskQuestion } from './disk-walker.ts'
 
+export type DiskFindings = Omit<DiskAnswer, 'id'>
+
 /** Measures folders in a thread of its own, started at the first question: a walk of a large folder takes seconds. */
 export class DiskMeter {
   #worker: Worker | undefined
   #lastId = 0
-  readonly #asked = new Map<number, (bytes: number) => void>()
+  readonly #asked = new Map<number, (found: DiskFindings) => void>()
 
-  /** Bytes on disk; the count may stop anywhere above `enoughBytes`. 0 when it cannot be measured. */
-  measure(folder: string, enoughBytes: number): Promise<number> {
+  /** The count of bytes may stop anywhere above `enoughBytes`; 0 when it cannot be measured. */
+  measure(wanted: Omit<DiskQuestion, 'id'>): Promise<DiskFindings> {
     this.#lastId += 1
-    const question: DiskQuestion = { id: this.#lastId, folder, enoughBytes }
+    const question: DiskQuestion = { ...wanted, id: this.#lastId }
     return new Promise((resolve) => {
       this.#asked.set(question.id, resolve)
       this.#start().postMessage(question)
@@ -21,7 +23,7 @@ export class DiskMeter {
   #start(): Worker {
     if (this.#worker !== undefined) return this.#worker
     const worker = new Worker(new URL(`./disk-walker${extname(import.meta.url)}`, import.meta.url), { env: {} })
-    worker.on('message', ({ id, bytes }: DiskAnswer) => this.#answer(id, bytes))
+    worker.on('message', ({ id, ...found }: DiskAnswer) => this.#answer(id, found))
     // Whoever waits must not wait for ever; the next question starts another.
     worker.on('error', () => this.#lose())
     worker.on('exit', () => this.#lose())
@@ -31,13 +33,13 @@ export class DiskMeter {
     return worker
   }
 
-  #answer(id: number, bytes: number): void {
-    this.#asked.get(id)?.(bytes)
+  #answer(id: number, found: DiskFindings): void {
+    this.#asked.get(id)?.(found)
     this.#asked.delete(id)
   }
 
   #lose(): void {
     this.#worker = undefined
-    for (const id of [...this.#asked.keys()]) this.#answer(id, 0)
+    for (const id of [...this.#asked.keys()]) this.#answer(id, { bytes: 0, isStopped: false })
   }
 }

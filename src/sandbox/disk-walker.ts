@@ -2,7 +2,7 @@
  * Runs in a worker thread: adds up what a task's folder takes on disk. The task may change the folder meanwhile and would
  * gladly lead a walker that is root elsewhere, so every folder is opened without following links and read by descriptor.
  */
-import { closeSync, constants, lstatSync, opendirSync, openSync } from 'node:fs'
+import { chmodSync, closeSync, constants, lstatSync, opendirSync, openSync } from 'node:fs'
 import { parentPort } from 'node:worker_threads'
 
 /** Deeper trees count as too large: nobody needs them, and a descriptor is held for every level. */
@@ -10,6 +10,8 @@ const MAX_DEPTH = 200
 /** Every entry takes at least this much, so that a million empty files do not count as nothing. */
 const ENTRY_BYTES = 1024
 const BLOCK_BYTES = 512
+/** Not among Node's constants; the same on x86-64 and arm64. */
+const O_PATH = 0o10_000_000
 const OPEN_FOLDER = constants.O_RDONLY | constants.O_DIRECTORY | constants.O_NOFOLLOW | constants.O_NONBLOCK
 
 export interface DiskQuestion {
@@ -17,23 +19,28 @@ export interface DiskQuestion {
   folder: string
   /** Stop counting here. */
   enoughBytes: number
+  /** Look for a file of this size. */
+  stoppedAtBytes: number
 }
 
 export interface DiskAnswer {
   id: number
   bytes: number
+  /** Whether there is a file of the size that was asked for. */
+  isStopped: boolean
 }
 
 parentPort?.on('message', (question: DiskQuestion) => {
-  parentPort?.postMessage({ id: question.id, bytes: measure(question) } satisfies DiskAnswer)
+  parentPort?.postMessage({ id: question.id, ...measure(question) } satisfies DiskAnswer)
 })
 
 // Names are bytes. Node takes this encoding here and answers with buffers; its types do not know.
 const BYTES = { encoding: 'buffer' as BufferEncoding }
 
-function measure({ folder, enoughBytes }: DiskQuestion): number {
+function measure({ folder, enoughBytes, stoppedAtBytes }: DiskQuestion): Omit<DiskAnswer, 'id'> {
   const linked = new Set<string>()
   let bytes = 0
+  let isStopped = false
   const count = (entry: Buffer): boolean => {
     const stat = lstatSync(entry, { throwIfNoEntry: false })
     if (stat === undefined) return false
@@ -42,6 +49,7 @@ function measure({ folder, enoughBytes }: DiskQuestion): number {
       if (linked.has(identity)) return false
       linked.add(identity)
     }
+    if (stat.isFile() && stat.size === stoppedAtBytes) isStopped = true
     bytes += Math.max(ENTRY_BYTES, stat.blocks * BLOCK_BYTES)
     return stat.isDirectory()
   }
@@ -62,14 +70,29 @@ function measure({ folder, enoughBytes }: DiskQuestion): number {
     }
   }
   visit(Buffer.from(folder), 0)
-  return bytes
+  return { bytes, isStopped }
 }
 
 function tryOpen(path: Buffer): number | undefined {
   try {
     return openSync(path, OPEN_FOLDER)
+  } catch (error) {
+    // Gone meanwhile, or no folder any more; or, where the program is no root, shut to hide what is in it.
+    return error instanceof Error && 'code' in error && error.code === 'EACCES' ? tryOpenShut(path) : undefined
+  }
+}
+
+/** A folder of our own user's that forbids even him to look: opened for a moment, through a descriptor that follows no link. */
+function tryOpenShut(path: Buffer): number | undefined {
+  let handle: number | undefined
+  try {
+    handle = openSync(path, O_PATH | constants.O_DIRECTORY | constants.O_NOFOLLOW)
+    chmodSync(`/proc/self/fd/${handle}`, 0o700)
+    return openSync(path, OPEN_FOLDER)
   } catch {
-    // Gone meanwhile, or no folder any more; an ordinary user may also be shut out of it.
+    // Another user's, or gone meanwhile.
     return undefined
+  } finally {
+    if (handle !== undefined) closeSync(handle)
   }
 }

@@ -2,10 +2,12 @@ import { statfs } from 'node:fs/promises'
 import type { SandboxLimits } from '../ports/sandbox.ts'
 import type { Breach } from './breach.ts'
 import type { DiskMeter } from './disk-meter.ts'
+import type { ProcessSums } from './process-sums.ts'
+import { largestFileBytes } from './rlimits.ts'
 import type { TaskGroup } from './task-group.ts'
 
 const LOOK_EVERY_MS = 100
-const FIRST_WALK_AFTER_MS = 1000
+const WALK_AFTER_MS = 1000
 /** A walk may take at most this part of the time, however large the folder. */
 const WALK_SHARE = 10
 /** Free space that a task may not touch, so that the store and the logs can still be written. */
@@ -16,6 +18,8 @@ export interface LimitWatchOptions {
   folder: string
   /** Undefined where there are no cgroups. */
   group: TaskGroup | undefined
+  /** For what no cgroup counts. */
+  sums: ProcessSums | undefined
   meter: DiskMeter
 }
 
@@ -26,6 +30,7 @@ export interface LimitWatchOptions {
 export class LimitWatch {
   readonly #options: LimitWatchOptions
   #walk: Promise<void> | undefined
+  #startedAt = 0
   #walkedAt = 0
   #walkTookMs = 0
   #usedBytes = 0
@@ -38,22 +43,31 @@ export class LimitWatch {
 
   /** Looks now; slower than usual only when much has been written since the last walk. */
   async look(): Promise<Breach | undefined> {
-    this.#breach ??= this.#options.group?.breach()
+    this.#breach ??= this.#options.group?.breach() ?? this.#options.sums?.breach()
     if (this.#breach !== undefined) return this.#breach
     const free = await this.#freeBytes()
     if (this.#mayHaveFilled(free)) await this.#walkNow(free)
     return this.#breach
   }
 
+  /** The last look at a step that is over: as `look`, and what has been freed elsewhere meanwhile hides nothing of a long one. */
+  async lookAtEnd(): Promise<Breach | undefined> {
+    return (await this.look()) ?? (await this.#seldom(0))
+  }
+
   /** Looks again and again until disposed, and calls back once. */
   watch(onBreach: (breach: Breach) => void): Disposable {
-    const startedAt = performance.now()
+    this.#startedAt = performance.now()
+    // A step may be over before the first look.
+    void this.#freeBytes().then((free) => {
+      this.#freeAtWalk ??= free
+    })
     let busy = false
     const timer = setInterval(async () => {
       if (busy) return
       busy = true
       try {
-        const breach = (await this.look()) ?? (await this.#seldom(startedAt))
+        const breach = (await this.look()) ?? (await this.#seldom(WALK_AFTER_MS))
         if (breach === undefined) return
         clearInterval(timer)
         onBreach(breach)
@@ -66,20 +80,20 @@ export class LimitWatch {
   }
 
   /** What is freed elsewhere hides what is written here, so the folder is walked from time to time whatever the free space says. */
-  async #seldom(startedAt: number): Promise<Breach | undefined> {
+  async #seldom(pauseMs: number): Promise<Breach | undefined> {
     const now = performance.now()
-    const due = Math.max(FIRST_WALK_AFTER_MS, this.#walkTookMs * WALK_SHARE)
-    if (now - startedAt >= FIRST_WALK_AFTER_MS && now - this.#walkedAt >= due)
+    const due = Math.max(pauseMs, this.#walkTookMs * WALK_SHARE)
+    if (now - this.#startedAt >= WALK_AFTER_MS && now - this.#walkedAt >= due)
       await this.#walkNow(await this.#freeBytes())
     return this.#breach
   }
 
   #mayHaveFilled(free: number): boolean {
-    const { diskBytes } = this.#options.limits
+    const { diskBytes, fileBytes } = this.#options.limits
     if (free < FREE_FLOOR_BYTES) this.#breach = { limit: 'disk', allowed: diskBytes }
     this.#freeAtWalk ??= free
     const written = this.#freeAtWalk - free
-    const left = diskBytes - this.#usedBytes
+    const left = Math.min(diskBytes - this.#usedBytes, fileBytes)
     return written > left / 2 && performance.now() - this.#walkedAt >= this.#walkTookMs * WALK_SHARE
   }
 
@@ -92,10 +106,14 @@ export class LimitWatch {
   async #measure(free: number): Promise<void> {
     const { folder, meter, limits } = this.#options
     const startedAt = performance.now()
-    this.#usedBytes = await meter.measure(folder, limits.diskBytes)
+    const stoppedAtBytes = largestFileBytes(limits.fileBytes)
+    const { bytes, isStopped } = await meter.measure({ folder, enoughBytes: limits.diskBytes, stoppedAtBytes })
+    this.#usedBytes = bytes
     this.#freeAtWalk = free
     this.#walkedAt = performance.now()
     this.#walkTookMs = this.#walkedAt - startedAt
+    // Whoever wrote it may have been one of many commands, whose end no shell told us.
+    if (isStopped) this.#breach = { limit: 'file_size', allowed: limits.fileBytes }
     if (this.#usedBytes > limits.diskBytes) this.#breach = { limit: 'disk', allowed: limits.diskBytes }
   }
 

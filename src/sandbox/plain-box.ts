@@ -58,7 +58,13 @@ class PlainBox implements Box {
     this.terminator = launched.terminator
     this.output = output
     this.exited = launched.exited
-    this.limits = new LimitWatch({ limits: task.limits, folder: task.directory, group: undefined, meter })
+    this.limits = new LimitWatch({
+      limits: task.limits,
+      folder: task.directory,
+      group: undefined,
+      sums: undefined,
+      meter,
+    })
     this.#pid = launched.pid
     this.#state = state
   }
@@ -124,7 +130,7 @@ function environmentOf({ task, state }: PlainStart): Record<string, string> {
     [VARIABLE.state]: join(state, 'shell-state'),
     [VARIABLE.runner]: RUNNER,
     [VARIABLE.supervisor]: supervisorProgram({
-      rlimits: rlimitLines(task.limits, 'user'),
+      rlimits: rlimitLines(task.limits, 'none'),
       reach: 'process group',
       hasNetwork: false,
     }),

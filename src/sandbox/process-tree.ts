@@ -1,12 +1,23 @@
-import { readFileSync } from 'node:fs'
+import { readdirSync, readFileSync } from 'node:fs'
 import { setTimeout as delay } from 'node:timers/promises'
 
 const LOOK_EVERY_MS = 2
 
-/** Direct children of a process's main thread, in the order of their making; [] when it is gone. */
-export function childrenOf(pid: number): number[] {
+/** Direct children of one thread of a process, its main one by default, in the order of their making; [] when it is gone. */
+export function childrenOf(pid: number, thread = String(pid)): number[] {
   try {
-    return readFileSync(`/proc/${pid}/task/${pid}/children`, 'latin1').trim().split(' ').filter(Boolean).map(Number)
+    return readFileSync(`/proc/${pid}/task/${thread}/children`, 'latin1').trim().split(' ').filter(Boolean).map(Number)
+  } catch {
+    // The process is gone.
+    return []
+  }
+}
+
+/** Direct children of all threads of a process. */
+export function allChildrenOf(pid: number, threads: number): number[] {
+  if (threads === 1) return childrenOf(pid)
+  try {
+    return readdirSync(`/proc/${pid}/task`).flatMap((thread) => childrenOf(pid, thread))
   } catch {
     // The process is gone.
     return []

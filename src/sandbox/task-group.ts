@@ -3,6 +3,7 @@ import { rmdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { SandboxLimits } from '../ports/sandbox.ts'
 import type { Breach } from './breach.ts'
+import { SUMMED_LIMITS, type SummedLimit } from './process-sums.ts'
 import { killNow, until } from './process-tree.ts'
 
 export interface GroupFolder {
@@ -31,6 +32,16 @@ export class TaskGroup {
       { read: this.#refusedForks(), breach: { limit: 'processes', allowed: limits.processes } },
       { read: this.#overtime(limits.cpuSeconds), breach: { limit: 'cpu', allowed: limits.cpuSeconds } },
     ]
+  }
+
+  /** Limits of sums that the kernel counts and tells of in this group. */
+  get counts(): ReadonlySet<SummedLimit> {
+    const kinds: Record<SummedLimit, boolean> = {
+      memory: this.#with('memory') !== undefined,
+      processes: this.#with('pids') !== undefined,
+      cpu: this.#with('cpuacct') !== undefined || this.#folders.some((folder) => folder.version === 2),
+    }
+    return new Set(SUMMED_LIMITS.filter((kind) => kinds[kind]))
   }
 
   /** Files that a process writes its id into to enter. */

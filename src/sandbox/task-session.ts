@@ -96,7 +96,7 @@ export class TaskSession implements SandboxSession {
   }
 
   async #settle(report: Report | undefined): Promise<StepEnd> {
-    const breach = await this.#options.box.limits.look()
+    const breach = await this.#options.box.limits.lookAtEnd()
     if (breach !== undefined) return this.#stop({ kind: 'limit', ...breach })
     if (report?.kind !== 'ended') {
       const end = await this.#stop({ kind: 'sandbox_died', detail: 'its supervisor was ended from inside' })

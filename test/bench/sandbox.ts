@@ -186,7 +186,7 @@ interface BareBubblewrap {
 /** Its files lie in a folder that the uid may enter, so it needs no mount of its own; it has no cgroups and no supervisor. */
 function bareBubblewrap(folder: string, source: string, uid: number | null): BareBubblewrap {
   const { scratchBytes } = LIMITS
-  const rlimits = rlimitLines(LIMITS, 'group')
+  const rlimits = rlimitLines(LIMITS, new Set(['memory', 'processes', 'cpu']))
   const words = bubblewrapArguments({ source, network: null, scratchBytes, environment: {}, rlimits, hasFilter: true })
   const files = { arguments: `${words.join('\0')}\0`, seccomp: seccompFilter(process.arch) ?? '', text: 'x:x:1:\n' }
   for (const [name, content] of Object.entries(files)) writeFileSync(join(folder, name), content)
@@ -205,7 +205,7 @@ function bareBubblewrap(folder: string, source: string, uid: number | null): Bar
       withKit((descriptors) => {
         // execa hands numbers on as they are, also above 2; its types know of them only up to there.
         const stdio = ['ignore', 'pipe', 'pipe', 'ignore', ...descriptors]
-        const options = { ...NO_ENVIRONMENT, stdio } as Options
+        const options = Object.assign<Options, object>({ ...NO_ENVIRONMENT }, { stdio })
         return execa(file, [...parameters, ...command], options)
       }),
     spawn: (...command) =>

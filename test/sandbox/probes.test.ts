@@ -1,9 +1,7 @@
-import { execFile } from 'node:child_process'
-import { promisify } from 'node:util'
 import { describe, expect, it } from 'vitest'
 import { createBubblewrapSandbox } from '../../src/sandbox/bubblewrap.ts'
 import { PROBES } from './probes.ts'
-import { MEBIBYTE, taskBench } from './task-bench.ts'
+import { asOrdinaryUser, taskBench } from './task-bench.ts'
 
 process.env.SECRET_OF_THE_PROGRAM = 'SECRET_OF_THE_PROGRAM'
 
@@ -21,16 +19,7 @@ describe(`a task cannot get out, probed as ${process.getuid?.() === 0 ? 'root' :
 
 /** Everything the promise of an ordinary user's sandbox leaves out is a limit of sums, which no probe here measures. */
 it.runIf(process.getuid?.() === 0)('contains every probe when an ordinary user starts the program', async () => {
-  const program = new URL('../fixtures/run-probes.ts', import.meta.url).pathname
-  const { stdout } = await promisify(execFile)(
-    'setpriv',
-    ['--reuid=64321', '--regid=64321', '--clear-groups', process.execPath, program],
-    { env: { TMPDIR: '/tmp', SECRET_OF_THE_PROGRAM: 'SECRET_OF_THE_PROGRAM' }, cwd: '/', maxBuffer: 16 * MEBIBYTE },
-  )
-  const [first, ...lines] = stdout
-    .trim()
-    .split('\n')
-    .map((line) => JSON.parse(line))
+  const [first, ...lines] = await asOrdinaryUser('run-probes.ts')
   expect(first.report).toMatchObject({ kind: 'bubblewrap', strength: 'weak' })
   expect(lines.map(({ name }) => name)).toEqual(PROBES.map(({ name }) => name))
   for (const { name, output, survivors } of lines) {

@@ -1,8 +1,10 @@
 /** A task to try a sandbox on: a folder, a session, and a look at what is left of it. */
+import { execFile } from 'node:child_process'
 import { chownSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
 import { readdir } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { promisify } from 'node:util'
 import { type ApprovedPlan, allowPlan } from '../../src/core/approval.ts'
 import type { StepEnd } from '../../src/core/outcome.ts'
 import type { NetworkRequest } from '../../src/core/plan.ts'
@@ -176,4 +178,18 @@ function read(path: string): string {
     // Gone, or not for us to read.
     return ''
   }
+}
+
+/** Runs a program of test/fixtures as a user of no consequence; what it prints is JSON, a line each. */
+export async function asOrdinaryUser(fixture: string) {
+  const program = new URL(`../fixtures/${fixture}`, import.meta.url).pathname
+  const { stdout } = await promisify(execFile)(
+    'setpriv',
+    ['--reuid=64321', '--regid=64321', '--clear-groups', process.execPath, program],
+    { env: { TMPDIR: '/tmp', SECRET_OF_THE_PROGRAM: 'SECRET_OF_THE_PROGRAM' }, cwd: '/', maxBuffer: 16 * MEBIBYTE },
+  )
+  return stdout
+    .trim()
+    .split('\n')
+    .map((line) => JSON.parse(line))
 }
