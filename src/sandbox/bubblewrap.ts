@@ -4,7 +4,7 @@ import type { Clock } from '../ports/clock.ts'
 import type { Logger } from '../ports/logger.ts'
 import type { Sandbox, SandboxReport, SandboxSession, SandboxTask } from '../ports/sandbox.ts'
 import { startBubblewrap } from './bubblewrap-box.ts'
-import { checkBubblewrap } from './check.ts'
+import { checkBubblewrap, type Opened, TASK_ID } from './check.ts'
 import { DiskMeter } from './disk-meter.ts'
 import { Launchers } from './launchers.ts'
 import { type NetworkOptions, NetworkProxy } from './network-proxy.ts'
@@ -58,11 +58,21 @@ class BubblewrapSandbox implements Sandbox {
   }
 
   check(): Promise<SandboxReport> {
-    this.#report ??= checkBubblewrap(this, this.#options.stateDirectory, this.#groups.powers)
+    this.#report ??= checkBubblewrap({
+      owner: this.owner(TASK_ID),
+      directory: this.#options.stateDirectory,
+      meter: this.#meter,
+      open: (task, plan) => this.#open(task, plan),
+    })
     return this.#report
   }
 
   async open(task: SandboxTask, plan: ApprovedPlan): Promise<SandboxSession> {
+    const { session } = await this.#open(task, plan)
+    return session
+  }
+
+  async #open(task: SandboxTask, plan: ApprovedPlan): Promise<Opened> {
     const { clock, graceMs } = this.#options
     const held = new AsyncDisposableStack()
     try {
@@ -79,7 +89,9 @@ class BubblewrapSandbox implements Sandbox {
         meter: this.#meter,
         network: proxy?.folder ?? null,
       })
-      return new TaskSession({ box, clock, graceMs, limits: task.limits, onGone: () => this.#giveBack(held) })
+      const onGone = () => this.#giveBack(held)
+      const session = new TaskSession({ box, clock, graceMs, limits: task.limits, onGone })
+      return { session, group: launcher.group }
     } catch (error) {
       await held.disposeAsync()
       throw error

@@ -1,11 +1,18 @@
 import { chownSync, mkdirSync, rmSync, statSync } from 'node:fs'
 import { join } from 'node:path'
-import { allowPlan } from '../core/approval.ts'
+import { type ApprovedPlan, allowPlan } from '../core/approval.ts'
 import { describeStepEnd, isSuccess } from '../core/outcome.ts'
-import { type Sandbox, SandboxError, type SandboxLimits, type SandboxReport } from '../ports/sandbox.ts'
+import {
+  SandboxError,
+  type SandboxLimits,
+  type SandboxReport,
+  type SandboxSession,
+  type SandboxTask,
+} from '../ports/sandbox.ts'
+import type { DiskMeter } from './disk-meter.ts'
 import { LAYER_PROBE, layersOf, USER_NAMESPACE_FIX } from './layers.ts'
 import { findProgram } from './programs.ts'
-import type { GroupPowers } from './task-groups.ts'
+import type { GroupPowers, TaskGroup } from './task-group.ts'
 
 const MEBIBYTE = 1024 * 1024
 const LIMITS: SandboxLimits = {
@@ -18,23 +25,36 @@ const LIMITS: SandboxLimits = {
   scratchBytes: MEBIBYTE,
 }
 /** A task that no person can have asked for. */
-const TASK_ID = 0
+export const TASK_ID = 0
 const TIMEOUT_MS = 20_000
 
+export interface CheckOptions {
+  owner: { uid: number; gid: number } | null
+  /** For the probe's folder. */
+  directory: string
+  meter: DiskMeter
+  open(task: SandboxTask, plan: ApprovedPlan): Promise<Opened>
+}
+
+/** A session, and the group that its processes are in. */
+export interface Opened {
+  session: SandboxSession
+  group: TaskGroup | undefined
+}
+
+const NO_POWERS: GroupPowers = { memory: false, processes: false, cpu: false, kill: false }
+
 /** Runs the probe in a real sandbox, in a folder below `directory`. Throws SandboxError, with what to do, when none starts. */
-export async function checkBubblewrap(
-  sandbox: Sandbox,
-  directory: string,
-  powers: GroupPowers,
-): Promise<SandboxReport> {
-  const work = join(directory, `check-${process.pid}`)
+export async function checkBubblewrap(options: CheckOptions): Promise<SandboxReport> {
+  const { owner, meter } = options
+  const work = join(options.directory, `check-${process.pid}`)
   rmSync(work, { recursive: true, force: true })
   mkdirSync(work, { recursive: true, mode: 0o700 })
   try {
-    const owner = sandbox.owner(TASK_ID)
     if (owner !== null) chownSync(work, owner.uid, owner.gid)
-    const printed = await probe(sandbox, work)
-    const layers = layersOf({ printed, uid: statSync(join(work, 'probe')).uid, powers })
+    const { printed, powers } = await probe(options, work)
+    const { bytes } = await meter.measure({ folder: work, enoughBytes: MEBIBYTE, stoppedAtBytes: MEBIBYTE })
+    const layers = layersOf({ printed, uid: statSync(join(work, 'probe')).uid, powers, diskBytes: bytes })
     const strength = layers.every(({ on }) => on) ? 'full' : 'weak'
     return { kind: 'bubblewrap', strength, layers, givesNetwork: findProgram('socat') !== undefined }
   } finally {
@@ -42,14 +62,15 @@ export async function checkBubblewrap(
   }
 }
 
-async function probe(sandbox: Sandbox, directory: string): Promise<string> {
+async function probe(options: CheckOptions, directory: string): Promise<{ printed: string; powers: GroupPowers }> {
   const plan = allowPlan({ commands: [LAYER_PROBE], summary: '', network: null }, 'check', {
     decision: 'allow',
     reasons: [],
     steps: [],
   })
   if (plan === undefined) throw new Error('the probe is a plan that policy allows')
-  await using session = await open(sandbox, directory, plan)
+  const { session, group } = await open(options, directory, plan)
+  await using _ended = session
   let printed = ''
   const end = await session.run(plan, 0, {
     timeoutMs: TIMEOUT_MS,
@@ -60,12 +81,12 @@ async function probe(sandbox: Sandbox, directory: string): Promise<string> {
   })
   if (!isSuccess(end))
     throw new SandboxError('sandbox_start', `the sandbox does not run commands: ${describeStepEnd(end)} ${printed}`)
-  return printed
+  return { printed, powers: group?.powers() ?? NO_POWERS }
 }
 
-async function open(sandbox: Sandbox, directory: string, plan: Parameters<Sandbox['open']>[1]) {
+async function open(options: CheckOptions, directory: string, plan: ApprovedPlan): Promise<Opened> {
   try {
-    return await sandbox.open({ taskId: TASK_ID, directory, environment: {}, limits: LIMITS }, plan)
+    return await options.open({ taskId: TASK_ID, directory, environment: {}, limits: LIMITS }, plan)
   } catch (error) {
     if (!(error instanceof SandboxError) || error.code !== 'sandbox_start') throw error
     throw new SandboxError(error.code, `${error.message}. ${fixFor(error.message)}`, { cause: error })

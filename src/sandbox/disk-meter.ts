@@ -40,6 +40,6 @@ export class DiskMeter {
 
   #lose(): void {
     this.#worker = undefined
-    for (const id of [...this.#asked.keys()]) this.#answer(id, { bytes: 0, isStopped: false })
+    for (const id of [...this.#asked.keys()]) this.#answer(id, { bytes: 0, isStopped: false, tookMs: 0 })
   }
 }

@@ -28,6 +28,8 @@ export interface DiskAnswer {
   bytes: number
   /** Whether there is a file of the size that was asked for. */
   isStopped: boolean
+  /** Without the start of the thread and the wait for it. */
+  tookMs: number
 }
 
 parentPort?.on('message', (question: DiskQuestion) => {
@@ -38,6 +40,7 @@ parentPort?.on('message', (question: DiskQuestion) => {
 const BYTES = { encoding: 'buffer' as BufferEncoding }
 
 function measure({ folder, enoughBytes, stoppedAtBytes }: DiskQuestion): Omit<DiskAnswer, 'id'> {
+  const startedAt = performance.now()
   const linked = new Set<string>()
   let bytes = 0
   let isStopped = false
@@ -70,7 +73,7 @@ function measure({ folder, enoughBytes, stoppedAtBytes }: DiskQuestion): Omit<Di
     }
   }
   visit(Buffer.from(folder), 0)
-  return { bytes, isStopped }
+  return { bytes, isStopped, tookMs: performance.now() - startedAt }
 }
 
 function tryOpen(path: Buffer): number | undefined {

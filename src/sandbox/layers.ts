@@ -1,6 +1,6 @@
 import { readlinkSync } from 'node:fs'
 import type { SandboxLayer } from '../ports/sandbox.ts'
-import type { GroupPowers } from './task-groups.ts'
+import type { GroupPowers } from './task-group.ts'
 
 /** Prints what a process inside knows of its own walls, as lines "name value". */
 export const LAYER_PROBE = [
@@ -17,13 +17,15 @@ export interface Findings {
   /** Owner of the file that it made. */
   uid: number
   powers: GroupPowers
+  /** What its folder took on disk, as we measure it. */
+  diskBytes: number
 }
 
 const RUN_AS_ROOT = 'Start the program as root (or as a systemd service), so that every task gets a user id of its own.'
 const GET_CGROUPS = 'Start the program as root, or as a systemd service with Delegate=yes.'
 
 /** Each layer as measured inside; the order is the one in which people read them. */
-export function layersOf({ printed, uid, powers }: Findings): SandboxLayer[] {
+export function layersOf({ printed, uid, powers, diskBytes }: Findings): SandboxLayer[] {
   const facts = new Map(
     printed.split('\n').map((line) => [line.split(' ')[0] ?? '', line.slice(line.indexOf(' ') + 1)]),
   )
@@ -46,15 +48,19 @@ export function layersOf({ printed, uid, powers }: Findings): SandboxLayer[] {
     layer('no_new_privs', facts.get('NoNewPrivs:') === '1', 'The kernel is too old: use Linux 5.10 or later.'),
     layer('seccomp', facts.get('Seccomp:') === '2', 'There is no filter for this processor: use x86-64 or arm64.'),
     layer('own uid', uid !== process.getuid?.() && uid !== 0, RUN_AS_ROOT),
-    layer('cgroup memory', powers.memory, `The sum of a task's memory is not limited. ${GET_CGROUPS}`),
+    layer(
+      'cgroup memory',
+      powers.memory,
+      `The sum of a task's memory is only looked at from time to time. ${GET_CGROUPS}`,
+    ),
     layer(
       'cgroup pids',
       powers.processes,
-      `A task's processes are limited, but it is not told when that stops one. ${GET_CGROUPS}`,
+      `The sum of a task's processes is only looked at from time to time. ${GET_CGROUPS}`,
     ),
     layer('cgroup cpu', powers.cpu, `A busy task can slow the machine down. ${GET_CGROUPS}`),
     layer('cgroup kill', powers.kill, `Processes are ended through their namespace instead. ${GET_CGROUPS}`),
-    layer('disk', true, ''),
+    layer('disk', diskBytes > 0, "What a task's folder takes cannot be measured: report this as a bug."),
   ]
 }
 

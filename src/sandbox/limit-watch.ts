@@ -8,6 +8,8 @@ import type { TaskGroup } from './task-group.ts'
 
 const LOOK_EVERY_MS = 100
 const WALK_AFTER_MS = 1000
+/** Nobody fills a folder faster: a shorter step needs no walk at its end. */
+const FASTEST_BYTES_PER_MS = 4 * 1024 * 1024
 /** A walk may take at most this part of the time, however large the folder. */
 const WALK_SHARE = 10
 /** Free space that a task may not touch, so that the store and the logs can still be written. */
@@ -50,9 +52,12 @@ export class LimitWatch {
     return this.#breach
   }
 
-  /** The last look at a step that is over: as `look`, and what has been freed elsewhere meanwhile hides nothing of a long one. */
+  /** The last look at a step that is over: as `look`, and what has been freed elsewhere meanwhile hides nothing. */
   async lookAtEnd(): Promise<Breach | undefined> {
-    return (await this.look()) ?? (await this.#seldom(0))
+    const isLong = (performance.now() - this.#startedAt) * FASTEST_BYTES_PER_MS > this.#leftBytes() / 2
+    // A walk that is under way began before the end.
+    await this.#walk
+    return (await this.look()) ?? (isLong ? await this.#seldom(0) : undefined)
   }
 
   /** Looks again and again until disposed, and calls back once. */
@@ -83,18 +88,22 @@ export class LimitWatch {
   async #seldom(pauseMs: number): Promise<Breach | undefined> {
     const now = performance.now()
     const due = Math.max(pauseMs, this.#walkTookMs * WALK_SHARE)
-    if (now - this.#startedAt >= WALK_AFTER_MS && now - this.#walkedAt >= due)
-      await this.#walkNow(await this.#freeBytes())
+    if (now - this.#startedAt >= pauseMs && now - this.#walkedAt >= due) await this.#walkNow(await this.#freeBytes())
     return this.#breach
   }
 
-  #mayHaveFilled(free: number): boolean {
+  /** What may be written before one of the limits can have been passed. */
+  #leftBytes(): number {
     const { diskBytes, fileBytes } = this.#options.limits
+    return Math.min(diskBytes - this.#usedBytes, fileBytes)
+  }
+
+  #mayHaveFilled(free: number): boolean {
+    const { diskBytes } = this.#options.limits
     if (free < FREE_FLOOR_BYTES) this.#breach = { limit: 'disk', allowed: diskBytes }
     this.#freeAtWalk ??= free
     const written = this.#freeAtWalk - free
-    const left = Math.min(diskBytes - this.#usedBytes, fileBytes)
-    return written > left / 2 && performance.now() - this.#walkedAt >= this.#walkTookMs * WALK_SHARE
+    return written > this.#leftBytes() / 2 && performance.now() - this.#walkedAt >= this.#walkTookMs * WALK_SHARE
   }
 
   async #walkNow(free: number): Promise<void> {
@@ -105,15 +114,14 @@ export class LimitWatch {
 
   async #measure(free: number): Promise<void> {
     const { folder, meter, limits } = this.#options
-    const startedAt = performance.now()
     const stoppedAtBytes = largestFileBytes(limits.fileBytes)
-    const { bytes, isStopped } = await meter.measure({ folder, enoughBytes: limits.diskBytes, stoppedAtBytes })
-    this.#usedBytes = bytes
+    const found = await meter.measure({ folder, enoughBytes: limits.diskBytes, stoppedAtBytes })
+    this.#usedBytes = found.bytes
     this.#freeAtWalk = free
     this.#walkedAt = performance.now()
-    this.#walkTookMs = this.#walkedAt - startedAt
+    this.#walkTookMs = found.tookMs
     // Whoever wrote it may have been one of many commands, whose end no shell told us.
-    if (isStopped) this.#breach = { limit: 'file_size', allowed: limits.fileBytes }
+    if (found.isStopped) this.#breach = { limit: 'file_size', allowed: limits.fileBytes }
     if (this.#usedBytes > limits.diskBytes) this.#breach = { limit: 'disk', allowed: limits.diskBytes }
   }
 

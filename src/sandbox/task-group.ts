@@ -6,6 +6,13 @@ import type { Breach } from './breach.ts'
 import { SUMMED_LIMITS, type SummedLimit } from './process-sums.ts'
 import { killNow, until } from './process-tree.ts'
 
+export interface GroupPowers {
+  memory: boolean
+  processes: boolean
+  cpu: boolean
+  kill: boolean
+}
+
 export interface GroupFolder {
   path: string
   version: 1 | 2
@@ -34,6 +41,22 @@ export class TaskGroup {
     ]
   }
 
+  /** What holds for the processes that are in it now, as the kernel says. */
+  powers(): GroupPowers {
+    const isInside = this.pids().length > 0
+    const has = (controller: string, ...files: string[]) => {
+      const folder = this.#with(controller)
+      if (!isInside || folder === undefined) return false
+      return files.some((file) => /^\d+$/.test(readText(join(folder.path, file)).trim()))
+    }
+    return {
+      memory: has('memory', 'memory.max', 'memory.limit_in_bytes'),
+      processes: has('pids', 'pids.max'),
+      cpu: has('cpu', 'cpu.weight', 'cpu.shares'),
+      kill: isInside && this.#killFile() !== undefined,
+    }
+  }
+
   /** Limits of sums that the kernel counts and tells of in this group. */
   get counts(): ReadonlySet<SummedLimit> {
     const kinds: Record<SummedLimit, boolean> = {
@@ -56,9 +79,9 @@ export class TaskGroup {
 
   /** Ends every process in the group at once; false where the kernel cannot. */
   kill(): boolean {
-    const tree = this.#folders.find((folder) => existsSync(join(folder.path, 'cgroup.kill')))
-    if (tree === undefined) return false
-    writeFileSync(join(tree.path, 'cgroup.kill'), '1')
+    const file = this.#killFile()
+    if (file === undefined) return false
+    writeFileSync(file, '1')
     return true
   }
 
@@ -80,6 +103,10 @@ export class TaskGroup {
   /** After `gone`. Memory that a file system still holds may keep a group for a moment: the sweep takes what is left. */
   async remove(): Promise<void> {
     await Promise.all(this.#folders.map((folder) => rmdir(folder.path).catch(() => undefined)))
+  }
+
+  #killFile(): string | undefined {
+    return this.#folders.map((folder) => join(folder.path, 'cgroup.kill')).find((path) => existsSync(path))
   }
 
   #kills(): () => number {

@@ -13,13 +13,6 @@ import { killNow } from './process-tree.ts'
 import { isLeftover, runName } from './run-name.ts'
 import { TaskGroup } from './task-group.ts'
 
-export interface GroupPowers {
-  memory: boolean
-  processes: boolean
-  cpu: boolean
-  kill: boolean
-}
-
 const CONTROLLERS = ['memory', 'pids', 'cpu'] as const
 const OWN_GROUP = 'assistant-program'
 
@@ -31,7 +24,6 @@ interface Base {
 }
 
 export class TaskGroups {
-  readonly powers: GroupPowers
   readonly #bases: readonly Base[]
   readonly #prefix: string
   #made = 0
@@ -41,13 +33,6 @@ export class TaskGroups {
     const identity = createHash('sha256').update(stateDirectory).digest('hex').slice(0, 8)
     this.#prefix = `assistant-${identity}-`
     this.#bases = findBases(this.#prefix, logger)
-    const can = (name: string) => this.#bases.some((base) => base.controllers.has(name))
-    this.powers = {
-      memory: can('memory'),
-      processes: can('pids'),
-      cpu: can('cpu'),
-      kill: this.#bases.some((base) => base.version === 2),
-    }
   }
 
   /** Where groups are made: to be remembered, because a later program may find itself elsewhere in the trees. */

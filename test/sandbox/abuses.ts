@@ -98,6 +98,18 @@ export const ABUSES: readonly Abuse[] = [
     end: stopped('disk', 8 * MEBIBYTE),
   },
   {
+    name: 'prints without end on one line',
+    command: 'tr "\\0" x </dev/zero',
+    limits: { cpuSeconds: 1 },
+    end: stopped('cpu', 1),
+  },
+  {
+    name: 'leaves daemons behind that forked twice and ignore what they can',
+    command:
+      "perl -MPOSIX -e 'for (1 .. 5) { next if fork; setsid; exit if fork; $SIG{$_} = q(IGNORE) for qw(TERM HUP INT); sleep 600 }'",
+    end: exited(0),
+  },
+  {
     name: 'opens too many files',
     command: "perl -e 'my @f; for (1 .. 400) { open my $f, q(<), q(/dev/null) or exit 7; push @f, $f } exit 8'",
     end: exited(7),

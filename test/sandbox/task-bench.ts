@@ -49,6 +49,9 @@ export function approved(commands: string[], network: NetworkRequest | null = nu
   return plan
 }
 
+/** Of what a step prints; nobody looks at a flood. */
+const MAX_KEPT_BYTES = 16 * MEBIBYTE
+
 export interface RunResult {
   ends: StepEnd[]
   outputs: string[]
@@ -133,8 +136,10 @@ export function taskBench(make: MakeSandbox, options: BenchOptions = {}): TaskBe
       const result: RunResult = { ends: [], outputs: [] }
       for (const index of commands.keys()) {
         const chunks: Buffer[] = []
+        let kept = 0
         const onOutput = (chunk: Buffer) => {
-          chunks.push(Buffer.from(chunk))
+          kept += chunk.length
+          if (kept < MAX_KEPT_BYTES) chunks.push(Buffer.from(chunk))
           onText?.(chunk.toString())
         }
         const end = await running.run(plan, index, { timeoutMs, signal, onOutput })
