@@ -1,4 +1,6 @@
 /** The README's first screen, by the real program. */
+import { once } from 'node:events'
+import { createServer } from 'node:net'
 import { describe, expect, it } from 'vitest'
 import { createHome, freePort, run, start } from './program.ts'
 
@@ -86,5 +88,20 @@ describe('a person with a fresh clone', () => {
     expect(code).toBe(130)
     expect(stdout).toContain('ancelled')
     expect((await run(home, ['list', '--json'])).stdout).toContain('"cancelled"')
+  })
+
+  it('whose port is taken is told so, and no task that waits is harmed', async () => {
+    const server = createServer()
+    server.listen(0, '127.0.0.1')
+    await once(server, 'listening')
+    const address = server.address()
+    const port = typeof address === 'object' && address !== null ? address.port : 0
+    using home = createHome({ ASSISTANT_API_PORT: String(port) })
+    await run(home, ['run', '--detach', '!sleep 1000'])
+    const { code, stderr } = await run(home, ['start'])
+    server.close()
+    expect(code).toBe(2)
+    expect(stderr).toContain(String(port))
+    expect((await run(home, ['list', '--json'])).stdout).toContain('"pending"')
   })
 })

@@ -49,7 +49,7 @@ describe('retention', () => {
     expect(await app.workspace.exists(justNow)).toBe(true)
   })
 
-  it('keeps aside folders that belong to no task, so that no later task finds them as its own and nobody's files are lost', async () => {
+  it('keeps aside folders that belong to no task, so that no later task finds them as its own and no file of anybody is lost', async () => {
     await using app = await assemble()
     const next = (await app.ask('!true')).id + 1
     const left = join(app.folder, 'tasks', `task-${next}`, 'work')
