@@ -40,3 +40,9 @@ export function riskRises(before: PlanVerdict, next: PlanVerdict): boolean {
 function highestRisk(verdict: PlanVerdict): number {
   return Math.max(0, ...verdict.steps.flatMap((step) => step.badges.map((badge) => RISK[badge])))
 }
+
+/** Every reason of a verdict in one text, the steps' with their numbers. */
+export function allReasons(verdict: PlanVerdict): string {
+  const steps = verdict.steps.flatMap((step, index) => step.reasons.map((reason) => `command ${index + 1}: ${reason}`))
+  return [...verdict.reasons, ...steps].join(' ')
+}

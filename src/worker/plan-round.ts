@@ -2,7 +2,7 @@
 import { describeStepEnd, type FailureReason, isSuccess } from '../core/outcome.ts'
 import { reviewRound } from '../core/review.ts'
 import { currentRound, type PlanningPhase, type Task } from '../core/task.ts'
-import type { PlanVerdict } from '../core/verdict.ts'
+import { allReasons, type PlanVerdict } from '../core/verdict.ts'
 import { type PastRound, PlannerError } from '../ports/planner.ts'
 import type { WorkerOptions } from './options.ts'
 import { askModel, givenPlan, type Proposed } from './propose.ts'
@@ -19,7 +19,7 @@ export async function planRound(options: WorkerOptions, run: TaskRun): Promise<v
     if (proposed.kind !== 'plan') return settleWithoutPlan(run, proposed)
     const verdict = await offer(options, run, proposed)
     if (verdict === undefined) return
-    const why = reasonsOf(verdict)
+    const why = allReasons(verdict)
     if (proposed.author.kind !== 'model' || denied.length >= MORE_TRIES_AFTER_DENIAL)
       return fail(run, 'denied_by_policy', why)
     denied.push(deniedRound(run, proposed.plan, why))
@@ -93,11 +93,6 @@ function deniedRound(run: TaskRun, plan: { commands: readonly string[]; summary:
     tail: '',
     problem: `denied by policy: ${why}`,
   }
-}
-
-function reasonsOf(verdict: PlanVerdict): string {
-  const steps = verdict.steps.flatMap((step, index) => step.reasons.map((reason) => `command ${index + 1}: ${reason}`))
-  return [...verdict.reasons, ...steps].join(' ')
 }
 
 /** A repair that cannot be planned does not hide what it was for. */
