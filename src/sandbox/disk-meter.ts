@@ -16,7 +16,10 @@ export class DiskMeter {
     const question: DiskQuestion = { ...wanted, id: this.#lastId }
     return new Promise((resolve) => {
       this.#asked.set(question.id, resolve)
-      this.#start().postMessage(question)
+      const worker = this.#start()
+      // Whoever waits for an answer, perhaps with nothing else to do, must get it.
+      worker.ref()
+      worker.postMessage(question)
     })
   }
 
@@ -36,6 +39,7 @@ export class DiskMeter {
   #answer(id: number, found: DiskFindings): void {
     this.#asked.get(id)?.(found)
     this.#asked.delete(id)
+    if (this.#asked.size === 0) this.#worker?.unref()
   }
 
   #lose(): void {
