@@ -1,0 +1,40 @@
+import { readdirSync } from 'node:fs'
+import { expect, it } from 'vitest'
+import { startMaintenance } from '../../src/worker/maintenance.ts'
+import { createRetention } from '../../src/worker/retention.ts'
+import { assemble } from '../fakes/assembly.ts'
+
+const MINUTE = 60_000
+const QUIET = { debug: () => undefined, info: () => undefined, warn: () => undefined, error: () => undefined }
+
+it('half a day of work leaves no open files, no timers, and no more folders than are kept', async () => {
+  await using app = await assemble()
+  const { store, workspace, clock } = app
+  await app.startWorker()
+  const retention = createRetention({ store, workspace, clock, logger: QUIET, keepMs: 60 * MINUTE, diskBytes: 1e9 })
+  await using _maintenance = startMaintenance({
+    ...{ store, clock, logger: QUIET, retention, leaseMs: 30_000, longestPauseMs: 30_000 },
+  })
+
+  async function work(tasks: number): Promise<{ files: number; timers: number; folders: number }> {
+    for (let count = 0; count < tasks; count += 1) {
+      const { id } = await app.ask(count % 3 === 0 ? '!seq 1 200; exit 1' : '!seq 1 200 > out.txt')
+      await app.until(id)
+      clock.advance(5 * MINUTE)
+    }
+    await expect.poll(async () => (await workspace.folders()).length).toBeLessThan(20)
+    return {
+      files: readdirSync('/proc/self/fd').length,
+      timers: clock.waiting,
+      folders: (await workspace.folders()).length,
+    }
+  }
+
+  const warm = await work(15)
+  const end = await work(60)
+  expect(end.files).toBeLessThanOrEqual(warm.files + 3)
+  expect(end.timers).toBeLessThanOrEqual(warm.timers + 3)
+  expect(end.folders).toBeLessThanOrEqual(warm.folders + 3)
+  const counts = await store.counts()
+  expect(counts.done + counts.failed).toBeLessThan(20)
+}, 120_000)
