@@ -8,6 +8,9 @@ import { type SlackServer, startSlackServer } from '../fakes/slack-server.ts'
 import { buttonsOf, type SlackMessage, visibleText } from '../fakes/slack-server-state.ts'
 import { createHome, freePort, type Home, type Running, start } from './program.ts'
 
+// Real processes that wait for real retries, on a machine that may be busy.
+vi.setConfig({ testTimeout: 240_000 })
+
 export interface ChatWorld extends AsyncDisposable {
   slack: SlackServer
   discord: { server: DiscordServer; channel: FakeChannel; ana: FakeUser; boss: FakeUser }
@@ -120,7 +123,7 @@ export function discordWords(message: FakeMessage): string {
 }
 
 export function eventually<T>(check: () => T): Promise<T> {
-  return vi.waitFor(check, { timeout: 45_000, interval: 50 })
+  return vi.waitFor(check, { timeout: 90_000, interval: 50 })
 }
 
 /** The one message of ours in the channel whose words have this. */

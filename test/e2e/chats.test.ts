@@ -267,7 +267,7 @@ test('Discord is away while a command ends and the program dies: back again, all
   await server.down()
   await writeFile(join(world.home.folder, 'tasks', 'task-1', 'work', 'go'), '')
   await vi.waitFor(async () => expect((await run(world.home, ['show', '1', '--json'])).stdout).toContain('"done"'), {
-    timeout: 30_000,
+    timeout: 90_000,
     interval: 300,
   })
   await world.kill()
@@ -277,7 +277,7 @@ test('Discord is away while a command ends and the program dies: back again, all
   expect((await run(world.home, ['doctor'])).stdout).toMatch(/not connected: discord/)
   await server.up()
   await eventually(() => inThread(world, said.id, 'Task #1 done'))
-  await vi.waitFor(async () => expect((await fetch(`${world.api}/readyz`)).status).toBe(200), { timeout: 30_000 })
+  await vi.waitFor(async () => expect((await fetch(`${world.api}/readyz`)).status).toBe(200), { timeout: 90_000 })
   expect(discordMessages(world, said.id).map((message) => discordWords(message).split('\n')[0])).toEqual([
     expect.stringContaining('Done in'),
     expect.stringContaining('Task #1 done'),
