@@ -4,7 +4,7 @@ import { createBubblewrapSandbox } from '../../src/sandbox/bubblewrap.ts'
 import { ABUSES } from './abuses.ts'
 import { asOrdinaryUser, taskBench } from './task-bench.ts'
 
-describe.runIf(process.getuid?.() === 0)('each limit of a task ends it in its own words', () => {
+describe.runIf(process.getuid?.() === 0)('as root, each limit of a task ends it in its own words', () => {
   it.each(ABUSES)('a step that $name', async ({ command, limits = {}, end }) => {
     await using bench = taskBench(createBubblewrapSandbox, { limits })
     const { ends } = await bench.run([command], { timeoutMs: 45_000 })

@@ -165,19 +165,22 @@ test('a store that another program keeps locked is refused at start, in seconds'
   holder.close()
 })
 
-test.runIf(process.getuid?.() === 0)('a store that this user may not write is refused with what to do', async () => {
-  const home = folder()
-  chmodSync(home, 0o755)
-  const closed = join(home, 'closed')
-  mkdirSync(closed, { mode: 0o755 })
-  const file = join(closed, 'tasks.db')
-  await (await open(file))[Symbol.asyncDispose]()
-  chmodSync(file, 0o644)
-  const program = new URL('../fixtures/store-open.ts', import.meta.url).pathname
-  const nobody = { uid: 65_534, gid: 65_534 }
-  const { stdout } = await run(process.execPath, [program, file], nobody)
-  expect(stdout).toMatch(/^SetupError store_(cannot_open|read_only) .*cannot be written|may not be written/)
-  chownSync(file, nobody.uid, nobody.gid)
-  const inClosed = await run(process.execPath, [program, file], nobody)
-  expect(inClosed.stdout).toMatch(/^SetupError store_(cannot_open|read_only) /)
-})
+test.runIf(process.getuid?.() === 0)(
+  'as root: a store that another user may not write is refused with what to do',
+  async () => {
+    const home = folder()
+    chmodSync(home, 0o755)
+    const closed = join(home, 'closed')
+    mkdirSync(closed, { mode: 0o755 })
+    const file = join(closed, 'tasks.db')
+    await (await open(file))[Symbol.asyncDispose]()
+    chmodSync(file, 0o644)
+    const program = new URL('../fixtures/store-open.ts', import.meta.url).pathname
+    const nobody = { uid: 65_534, gid: 65_534 }
+    const { stdout } = await run(process.execPath, [program, file], nobody)
+    expect(stdout).toMatch(/^SetupError store_(cannot_open|read_only) .*cannot be written|may not be written/)
+    chownSync(file, nobody.uid, nobody.gid)
+    const inClosed = await run(process.execPath, [program, file], nobody)
+    expect(inClosed.stdout).toMatch(/^SetupError store_(cannot_open|read_only) /)
+  },
+)
