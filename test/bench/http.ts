@@ -15,7 +15,6 @@ import { openRealApp } from '../adapters/real-app.ts'
 import type { Bench, Figure } from './figure.ts'
 import { fillStore } from './growth.ts'
 import { quantile, spreadOf, versus } from './measure.ts'
-import { realClock } from './stand.ts'
 
 const CONNECTIONS = 16
 const ROUNDS = 3
