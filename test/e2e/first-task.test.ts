@@ -2,7 +2,7 @@
 import { once } from 'node:events'
 import { createServer } from 'node:net'
 import { describe, expect, it } from 'vitest'
-import { createHome, freePort, run, start } from './program.ts'
+import { createHome, freePort, npmStart, run, start } from './program.ts'
 
 describe('a person with a fresh clone', () => {
   it('starts the program, is told what is on, and asks from another terminal and over HTTP', async () => {
@@ -103,5 +103,18 @@ describe('a person with a fresh clone', () => {
     expect(code).toBe(2)
     expect(stderr).toContain(String(port))
     expect((await run(home, ['list', '--json'])).stdout).toContain('"pending"')
+  })
+
+  it('stops npm start with one signal: what runs is let finish, and npm ends well', async () => {
+    using home = createHome({ ASSISTANT_API_PORT: '0' })
+    await using program = npmStart(home)
+    await program.printed('Ask for the first task')
+    await run(home, ['run', '--detach', '!echo begun; sleep 3; echo finished'])
+    await program.printed('[TASK 1] claimed')
+    program.child.kill('SIGTERM')
+    const { code, stderr } = await program.ended
+    expect(code).toBe(0)
+    expect(stderr).toContain('Stopping')
+    expect((await run(home, ['logs', '1'])).stdout).toContain('finished')
   })
 })

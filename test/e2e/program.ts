@@ -1,12 +1,13 @@
 /** The real program as a child process, in a home of its own, as a person would start it. */
-import { type ChildProcess, spawn } from 'node:child_process'
+import { type ChildProcess, type ChildProcessWithoutNullStreams, spawn } from 'node:child_process'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 
-const main = fileURLToPath(new URL('../../config/assistant.js', import.meta.url))
+const root = fileURLToPath(new URL('../..', import.meta.url))
+const main = join(root, 'config/assistant.js')
 
 export interface Ended {
   code: number | null
@@ -51,7 +52,17 @@ export interface Running extends AsyncDisposable {
 
 /** Starts `assistant <args>`. Disposing ends it with SIGTERM and waits. */
 export function start(home: Home, args: readonly string[]): Running {
-  const child = spawn(process.execPath, [main, ...args], { env: home.environment, stdio: ['pipe', 'pipe', 'pipe'] })
+  return follow(spawn(process.execPath, [main, ...args], { env: home.environment, stdio: 'pipe' }))
+}
+
+/** Starts everything as `npm start` does, without the set-up before it. */
+export function npmStart(home: Home): Running {
+  return follow(
+    spawn('npm', ['start', '--silent', '--ignore-scripts'], { cwd: root, env: home.environment, stdio: 'pipe' }),
+  )
+}
+
+function follow(child: ChildProcessWithoutNullStreams): Running {
   let stdout = ''
   let stderr = ''
   const listeners = new Set<() => void>()
