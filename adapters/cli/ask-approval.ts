@@ -1,14 +1,13 @@
 /** On a terminal: shows the plan and asks yes, no or edit. Elsewhere: says how to decide from somewhere else. */
 import { createInterface } from 'node:readline/promises'
 import { shortHash } from '../../src/core/approval.ts'
-import { COMMAND } from '../../src/core/command.ts'
 import { errorLine } from '../../src/core/errors.ts'
 import { currentRound, type Task } from '../../src/core/task.ts'
 import type { ActDetails } from '../../src/ports/inbox.ts'
 import type { CliClient, CliDeps } from './deps.ts'
 import { editCommands } from './edit-commands.ts'
 import type { Printer } from './printer.ts'
-import { approvalLines } from './task-lines.ts'
+import { approvalLines, decideHint } from './task-lines.ts'
 import type { TaskView } from './task-view.ts'
 
 export interface Asking {
@@ -35,12 +34,6 @@ export async function askApproval(asking: Asking, task: Task, signal: AbortSigna
   if (deps.stdin.isTTY === true && printer.isTerminal) await decide(asking, task, signal)
   else printer.line(decideHint(task))
   view.resume()
-}
-
-/** How to decide from anywhere: the commands, with the plan that was seen. */
-export function decideHint(task: Task): string {
-  const hash = shortHash(currentRound(task)?.hash ?? '')
-  return `Decide with: ${COMMAND} approve ${task.id} --hash ${hash}, or: ${COMMAND} reject ${task.id}`
 }
 
 async function decide(asking: Asking, task: Task, signal: AbortSignal): Promise<void> {

@@ -3,8 +3,10 @@
  * a spinner, the clock, the steps. Frames are drawn at a fixed rate, whatever is printed, and never more lines at once than
  * anybody could read; the log has them all.
  */
+
 import spinners from 'cli-spinners'
 import { createLogUpdate } from 'log-update'
+import { COMMAND } from '../../src/core/command.ts'
 import { isFinal, type Task } from '../../src/core/task.ts'
 import { cardView } from '../../src/core/views/card-view.ts'
 import type { Clock } from '../../src/ports/clock.ts'
@@ -42,7 +44,7 @@ export function createLiveView(options: LiveViewOptions): TaskView {
   /** Not by log-update's persist: that one keeps no more than a screenful. */
   function flush(): void {
     if (skipped > 0) {
-      const note = `… ${skipped} lines not shown here; assistant logs ${task?.id ?? ''} --all`
+      const note = `… ${skipped} lines not shown here; ${COMMAND} logs ${task?.id ?? ''} --all`
       waiting.unshift(printer.style('dim', note))
     }
     if (waiting.length === 0) return

@@ -36,6 +36,7 @@ export function createProgram(deps: CliDeps): Program {
   addActionCommands(command, deps, finish)
   addRoleCommands(command, deps, finish)
   addAdminCommands(command, deps, finish)
+  addRepairCommands(command, deps, finish)
   return { command, exitCode: () => code }
 }
 
@@ -117,6 +118,9 @@ function addActionCommands(program: Command, deps: CliDeps, finish: Finish): voi
   for (const [verb, description] of [
     ['retry', 'ask the same again, in a new task'],
     ['rerun', 'run the same commands again, in a new task'],
+    ['resume', 'run what is left of an interrupted task, in a new task with a copy of its folder'],
+    ['restart', 'begin an interrupted task anew, in a new task with a clean folder'],
+    ['replan', 'put a plan that waits aside, or one that was not approved, and have it planned again, in a new task'],
   ] as const) {
     program
       .command(verb)
@@ -126,6 +130,12 @@ function addActionCommands(program: Command, deps: CliDeps, finish: Finish): voi
       .option(...JSON_OPTION)
       .action(finish(async (task: string, options) => (await actions()).again(deps, verb, task, options)))
   }
+  program
+    .command('discard')
+    .description('give up the files of a task that has ended')
+    .argument('<task>')
+    .option(...JSON_OPTION)
+    .action(finish(async (task: string, options) => (await actions()).discard(deps, task, options)))
   program
     .command('refine')
     .description('say what should be different; a new task goes on from what that one made')
@@ -212,6 +222,23 @@ function addAdminCommands(program: Command, deps: CliDeps, finish: Finish): void
     .argument('<file>')
     .option(...JSON_OPTION)
     .action(finish(async (file: string, options) => (await admin()).backup(deps, file, options)))
+}
+
+function addRepairCommands(program: Command, deps: CliDeps, finish: Finish): void {
+  program
+    .command('redeliver')
+    .description('tell the thread of a task once more, after what kept it from being told is mended')
+    .argument('<task>')
+    .option(...JSON_OPTION)
+    .action(
+      finish(async (task: string, options) => (await import('./commands/actions.ts')).redeliver(deps, task, options)),
+    )
+  program
+    .command('breaker')
+    .description('loops that were stopped')
+    .option('--reset', 'let them go on')
+    .option(...JSON_OPTION)
+    .action(finish(async (options) => (await import('./commands/admin.ts')).breaker(deps, options)))
 }
 
 function showHelp(name: string | undefined, _options: unknown, help: Command): void {

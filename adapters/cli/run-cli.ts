@@ -11,6 +11,7 @@ import { createProgram } from './program.ts'
 export async function runCli(argv: readonly string[], deps: CliDeps): Promise<number> {
   // Everything that is waited for may be a timer or a watch that keeps no process alive by itself.
   const keepAlive = setInterval(() => undefined, 2 ** 30)
+  outliveReaders(deps)
   try {
     return await runCommand(argv, deps)
   } catch (error) {
@@ -18,6 +19,14 @@ export async function runCli(argv: readonly string[], deps: CliDeps): Promise<nu
   } finally {
     clearInterval(keepAlive)
   }
+}
+
+/**
+ * `| head` closes the pipe: what is printed after that is for nobody, which is no error. A task that is followed goes on to its end.
+ * The listeners stay: a refused write is told of later, maybe after the command has ended.
+ */
+function outliveReaders({ stdout, stderr }: CliDeps): void {
+  for (const stream of [stdout, stderr]) stream.on('error', () => undefined)
 }
 
 async function runCommand(argv: readonly string[], deps: CliDeps): Promise<ExitCode> {
@@ -52,7 +61,13 @@ function report(error: unknown, deps: CliDeps): ExitCode {
     deps.stderr.write(`${paint(deps.stderr, 'cyan', `→ ${cleanTerminal(error.fix)}`)}\n`)
     return EXIT.usage
   }
+  if (isReaderGone(error)) return EXIT.done
   if (!(error instanceof AppError)) throw error
   say(errorLine(error))
   return EXIT.failed
+}
+
+function isReaderGone(error: unknown): boolean {
+  const code = error instanceof Error && 'code' in error ? error.code : undefined
+  return code === 'EPIPE' || code === 'ERR_STREAM_PREMATURE_CLOSE' || code === 'ERR_STREAM_DESTROYED'
 }

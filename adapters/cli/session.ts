@@ -1,4 +1,5 @@
 /** What every command on tasks begins with: an open client, a printer, and numbers read from words. */
+import { COMMAND } from '../../src/core/command.ts'
 import type { Task } from '../../src/core/task.ts'
 import type { CliClient, CliDeps } from './deps.ts'
 import { refusalError, usageError } from './exit.ts'
@@ -23,7 +24,7 @@ export async function withClient<Result>(
 /** "42" or "#42". */
 export function parseTaskId(word: string): number {
   const digits = /^#?([1-9]\d{0,14})$/.exec(word)?.[1]
-  if (digits === undefined) throw usageError(`"${word}" is not the number of a task; assistant list shows them.`)
+  if (digits === undefined) throw usageError(`"${word}" is not the number of a task; ${COMMAND} list shows them.`)
   return Number(digits)
 }
 

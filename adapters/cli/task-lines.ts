@@ -1,10 +1,13 @@
 /** A task in lines of text. Pure: task in, lines out; everything from outside is cleaned by core's views. */
+import { shortHash } from '../../src/core/approval.ts'
+import { COMMAND } from '../../src/core/command.ts'
 import { formatBytes, formatCount } from '../../src/core/format.ts'
-import { isFinal, type Task } from '../../src/core/task.ts'
-import { cleanTerminal, oneLine } from '../../src/core/text.ts'
+import { currentRound, type Task } from '../../src/core/task.ts'
+import { boundedTail, cleanTerminal, oneLine } from '../../src/core/text.ts'
 import type { StepView } from '../../src/core/view.ts'
 import { approvalView } from '../../src/core/views/approval-view.ts'
 import { type CardContext, cardView } from '../../src/core/views/card-view.ts'
+import { resultControls } from '../../src/core/views/controls-view.ts'
 import { resultView } from '../../src/core/views/result-view.ts'
 import type { OutputFile } from '../../src/ports/workspace.ts'
 import type { Style } from './printer.ts'
@@ -28,6 +31,8 @@ const STATUS_STYLES = {
 
 export interface ShowContext extends Omit<CardContext, 'children' | 'queue'> {
   files: readonly OutputFile[]
+  /** IANA name. */
+  timeZone: string
 }
 
 /** Everything that `show` tells. */
@@ -41,16 +46,32 @@ export function showLines(task: Task, context: ShowContext, paint: Paint): strin
     ...(task.inputs.length === 0 ? [] : [`inputs: ${task.inputs.map((input) => oneLine(input.name, 60)).join(', ')}`]),
     ...(card.why === '' ? [] : [card.why]),
     ...card.notes,
+    ...decidedLines(task, context),
   ]
-  const steps = card.steps.map((step) => stepLine(step, paint))
-  const tail = card.tail === null ? [] : card.tail.lines.map((line) => paint('dim', `  │ ${line}`))
-  return [
-    head,
-    ...indent(meta),
-    ...indent(steps),
-    ...tail,
-    ...(isFinal(task.status) ? endLines(task, context, paint) : []),
-  ]
+  const isWaiting = task.status === 'awaiting_approval'
+  const plan = isWaiting
+    ? [...approvalLines(task, context, paint), `   ${decideHint(task)}`]
+    : indent(card.steps.map((step) => stepLine(step, paint)))
+  return [head, ...indent(meta), ...plan, ...tailLines(context, paint), ...endLines(task, context, paint)]
+}
+
+/** How to decide from anywhere: the commands, with the plan that was seen. */
+export function decideHint(task: Task): string {
+  const hash = shortHash(currentRound(task)?.hash ?? '')
+  return `Decide with: ${COMMAND} approve ${task.id} --hash ${hash}, or: ${COMMAND} reject ${task.id}`
+}
+
+/** "Rejected by ana, 14:02: too risky": who decided on the current plan, when, and why. */
+function decidedLines(task: Task, { timeZone, maxRounds }: ShowContext): string[] {
+  const { approval } = task
+  if (approval === null || approval.decision === null) return []
+  const view = approvalView(task, approval.round, { timeZone, maxRounds, mentions: [], terms: [], maxChars: ALL })
+  return view?.decided == null ? [] : [view.decided]
+}
+
+function tailLines({ tail }: ShowContext, paint: Paint): string[] {
+  const lines = tail === null ? [] : boundedTail(tail.lines)
+  return lines.map((line) => paint('dim', `   │ ${line}`))
 }
 
 function stepLine({ mark, number, command, note, badges }: StepView, paint: Paint): string {
@@ -69,16 +90,33 @@ export function endLines(
   const view = resultView(task, { ...context, tail: [], notes: [] })
   const headline = paint(['bold', STATUS_STYLES[view.status.status]], `${view.status.icon} ${view.headline}`)
   const body = view.body === '' ? [] : view.body.split('\n')
-  return [headline, ...indent([...body, ...view.notes, ...fileLines(task.id, context.files, paint)])]
+  const files = fileLines(task.id, context.files, paint)
+  return [headline, ...indent([...body, ...view.notes, ...files, ...nextLines(task, paint)])]
+}
+
+const NEXT = {
+  resume: 'runs what is left, in a copy of its folder',
+  restart: 'begins anew, in a clean folder',
+  discard: 'gives up its files',
+  replan: 'has it planned again',
+} as const
+
+/** What only this end offers; what every end offers is in the help. */
+function nextLines(task: Task, paint: Paint): string[] {
+  return resultControls(task).flatMap(({ control: { verb } }) => {
+    if (verb !== 'resume' && verb !== 'restart' && verb !== 'discard' && verb !== 'replan') return []
+    return [`${COMMAND} ${verb} ${task.id}  ${paint('dim', NEXT[verb])}`]
+  })
 }
 
 function fileLines(taskId: number, files: readonly OutputFile[], paint: Paint): string[] {
   if (files.length === 0) return []
   const shown = files.slice(0, MAX_FILES).map((file) => `${file.path}  ${paint('dim', formatBytes(file.sizeBytes))}`)
   const more = files.length - shown.length
-  const rest = more > 0 ? [paint('dim', `… and ${formatCount(more, 'more file')}: assistant outputs ${taskId}`)] : []
+  const rest = more > 0 ? [paint('dim', `… and ${formatCount(more, 'more file')}: ${COMMAND} outputs ${taskId}`)] : []
   const only = files.length === 1 ? files[0] : undefined
-  const how = only === undefined ? `assistant get ${taskId} [file]` : `assistant get ${taskId} ${quoteWord(only.path)}`
+  const how =
+    only === undefined ? `${COMMAND} get ${taskId} [file]` : `${COMMAND} get ${taskId} ${quoteWord(only.path)}`
   return [...shown, ...rest, paint('dim', `Get ${only === undefined ? 'them' : 'it'}: ${how}`)]
 }
 

@@ -3,13 +3,13 @@ import { COMMAND } from '../../src/core/command.ts'
 import { isFinal, type Task } from '../../src/core/task.ts'
 import { outputJson, taskJson } from '../../src/core/task-json.ts'
 import type { OutputFile } from '../../src/ports/workspace.ts'
-import { askApproval, decideHint } from './ask-approval.ts'
+import { askApproval } from './ask-approval.ts'
 import { type ExitCode, exitOf } from './exit.ts'
 import { followTask } from './follow-task.ts'
 import { createPlainView } from './plain-view.ts'
 import type { Session } from './session.ts'
 import { createSignals } from './signals.ts'
-import { endLines } from './task-lines.ts'
+import { decideHint, endLines } from './task-lines.ts'
 import type { TaskView } from './task-view.ts'
 
 export interface WatchOptions {
@@ -111,5 +111,5 @@ function printEnd(
 /** Said when a task was left to a worker and there is none. */
 export async function noteMissingWorker({ client, printer }: Session, task: Task): Promise<void> {
   if (isFinal(task.status) || (await client.workerElsewhere())) return
-  printer.note('No worker is running: it waits until `assistant start` or `assistant worker` does.')
+  printer.note(`No worker is running: it waits until \`${COMMAND} start\` or \`${COMMAND} worker\` does.`)
 }

@@ -55,8 +55,8 @@ function createHandlers(options: ActOptions): Record<ActVerb, Handler> {
   const { decisions } = options
   const childBy =
     (make: typeof retryOf): Handler =>
-    (actor, task, _control, details) =>
-      startChild(options, actor, task, (base) => make(task, base), details)
+    (actor, task, { verb }, details) =>
+      startChild(options, actor, { task, verb, make: (base) => make(task, base) }, details)
   return {
     cancel: (actor, task) => cancel(options, actor, task),
     apply: (actor, task) => cancel(options, actor, task),
@@ -78,7 +78,8 @@ function createHandlers(options: ActOptions): Record<ActVerb, Handler> {
       const commands = details.commands ?? []
       if (!isFinal(task.status)) return decisions.edit(actor, task, hash, commands)
       if (commands.length === 0) return Promise.resolve({ kind: 'invalid', sentence: 'There is no command to run.' })
-      return startChild(options, actor, task, (base) => editedRerunOf(task, commands, base), details)
+      const make = (base: Parameters<typeof retryOf>[1]) => editedRerunOf(task, commands, base)
+      return startChild(options, actor, { task, verb: 'edit', make }, details)
     },
     discard: (actor, task) => discard(options, actor, task),
   }
@@ -109,8 +110,7 @@ async function cancel(options: ActOptions, actor: Actor, task: Task): Promise<Ac
 async function startChild(
   { door, submitChild }: ActOptions,
   actor: Actor,
-  task: Task,
-  make: (base: Parameters<typeof retryOf>[1]) => NewTask,
+  { task, verb, make }: { task: Task; verb: Verb; make: (base: Parameters<typeof retryOf>[1]) => NewTask },
   details: ActDetails,
 ): Promise<ActOutcome> {
   if (!isFinal(task.status)) {
@@ -121,7 +121,17 @@ async function startChild(
   const result = await submitChild(child)
   if ('sentence' in result) return result
   if (result.kind === 'created') await door.record(actor, child.kind, task.id, `task #${result.task.id}`)
-  return { kind: 'done', task: result.task, sentence: `Task #${result.task.id} continues from #${task.id}.` }
+  return { kind: 'done', task: result.task, sentence: childSentence(result.task, task, verb) }
+}
+
+/** Only what goes on in a copy of the folder continues; all else begins anew. */
+function childSentence(child: Task, parent: Task, verb: Verb): string {
+  if (verb === 'edit') return `Task #${child.id} runs the edited commands of #${parent.id}.`
+  if (child.kind === 'rerun') return `Task #${child.id} runs the same commands as #${parent.id} again.`
+  if (child.kind !== 'retry') return `Task #${child.id} continues from #${parent.id}.`
+  return verb === 'rerun'
+    ? `Task #${parent.id} has no plan to run again, so task #${child.id} is a retry: it asks the same again.`
+    : `Task #${child.id} asks the same again as #${parent.id}.`
 }
 
 /** A plan that waits is put aside; the model plans once more. */

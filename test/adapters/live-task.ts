@@ -16,6 +16,7 @@ export function liveTask(inbox: FakeInbox, first: Task): LiveTask {
   const { id } = first
   const lines: LogLine[] = []
   const waiting = new Set<() => void>()
+  let log = ''
   let offset = 0
   let open = 0
 
@@ -39,7 +40,8 @@ export function liveTask(inbox: FakeInbox, first: Task): LiveTask {
     const nextOffset = offset + Buffer.byteLength(text) + 1
     lines.push({ offset, nextOffset, text, ours })
     offset = nextOffset
-    inbox.logs.set(id, lines.map((line) => `${line.text}\n`).join(''))
+    log += `${text}\n`
+    inbox.logs.set(id, log)
     wake()
   }
 

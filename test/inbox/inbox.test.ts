@@ -210,6 +210,7 @@ describe('children', () => {
     const outcome = await assembly.inbox.act(ana, { verb: 'retry', taskId: id, hash: null })
     expect(outcome).toMatchObject({
       kind: 'done',
+      sentence: `Task #${id + 1} asks the same again as #${id}.`,
       task: { kind: 'retry', parentId: id, description: 'list things', place: THREAD },
     })
     if (outcome.kind !== 'done') return
@@ -225,7 +226,20 @@ describe('children', () => {
     await assembly.until(id)
     const outcome = await assembly.inbox.act(ana, { verb: 'rerun', taskId: id, hash: null })
     if (outcome.kind !== 'done') throw new Error(outcome.sentence)
+    expect(outcome.sentence).toBe(`Task #${outcome.task.id} runs the same commands as #${id} again.`)
     expect(await assembly.until(outcome.task.id)).toMatchObject({ status: 'done', kind: 'rerun' })
+  })
+
+  it('run again exactly of what has no plan says that it is a retry', async () => {
+    await using assembly = await assemble()
+    const { id } = await submit(assembly, 'list things')
+    await assembly.inbox.act(ana, { verb: 'cancel', taskId: id, hash: null })
+    const outcome = await assembly.inbox.act(ana, { verb: 'rerun', taskId: id, hash: null })
+    expect(outcome).toMatchObject({
+      kind: 'done',
+      task: { kind: 'retry' },
+      sentence: expect.stringContaining('is a retry'),
+    })
   })
 
   it('a task that has not ended is not retried', async () => {

@@ -1,4 +1,5 @@
 import { shortHash } from '../../../src/core/approval.ts'
+import { COMMAND } from '../../../src/core/command.ts'
 import type { Verb } from '../../../src/core/controls.ts'
 import { currentRound, type Task } from '../../../src/core/task.ts'
 import { taskJson } from '../../../src/core/task-json.ts'
@@ -19,19 +20,45 @@ export interface ChildOptions {
 export function cancel(deps: CliDeps, words: readonly string[], options: { json?: boolean }): Promise<ExitCode> {
   return withClient(deps, { create: false }, async (session) => {
     for (const taskId of words.map(parseTaskId)) {
-      const { sentence, task } = await act(session, 'cancel', taskId, null)
-      if (options.json === true) session.printer.json({ sentence, task: taskJson(task) })
-      else session.printer.line(sentence)
+      tell(session, await act(session, 'cancel', taskId, null), options)
     }
     return EXIT.done
   })
 }
 
-/** retry and rerun: a new task from an old one. */
-export function again(deps: CliDeps, verb: 'retry' | 'rerun', word: string, options: ChildOptions): Promise<ExitCode> {
+/** A new task from an old one. */
+export function again(
+  deps: CliDeps,
+  verb: 'retry' | 'rerun' | 'resume' | 'restart' | 'replan',
+  word: string,
+  options: ChildOptions,
+): Promise<ExitCode> {
   return withClient(deps, { create: false }, async (session) => {
     return await startedChild(session, await act(session, verb, parseTaskId(word), null), options)
   })
+}
+
+export function discard(deps: CliDeps, word: string, options: { json?: boolean }): Promise<ExitCode> {
+  return withClient(deps, { create: false }, async (session) => {
+    return tell(session, await act(session, 'discard', parseTaskId(word), null), options)
+  })
+}
+
+export function redeliver(deps: CliDeps, word: string, options: { json?: boolean }): Promise<ExitCode> {
+  return withClient(deps, { create: false }, async (session) => {
+    const { client } = session
+    return tell(session, done(await client.inbox.redeliver(client.actor, parseTaskId(word))), options)
+  })
+}
+
+function tell(
+  { printer }: Session,
+  { sentence, task }: { sentence: string; task: Task },
+  { json }: { json?: boolean },
+): ExitCode {
+  if (json === true) printer.json({ sentence, task: taskJson(task) })
+  else printer.line(sentence)
+  return EXIT.done
 }
 
 export function refine(
@@ -56,13 +83,12 @@ export function refine(
 
 async function startedChild(
   session: Session,
-  { sentence, task }: { sentence: string; task: Task },
+  child: { sentence: string; task: Task },
   { follow, json }: ChildOptions,
 ): Promise<ExitCode> {
-  if (follow === true) return watchTask(session, task, { json: json === true })
-  if (json === true) session.printer.json({ sentence, task: taskJson(task) })
-  else session.printer.line(sentence)
-  await noteMissingWorker(session, task)
+  if (follow === true) return watchTask(session, child.task, { json: json === true })
+  tell(session, child, { json: json === true })
+  await noteMissingWorker(session, child.task)
   return EXIT.done
 }
 
@@ -80,7 +106,7 @@ export function approve(deps: CliDeps, word: string, options: ApproveOptions): P
     if (hash !== undefined) return await decide(session, 'approve', task.id, parseHash(hash), {}, options)
     if (task.status !== 'awaiting_approval') throw usageError(`Task #${task.id} does not wait for an approval.`)
     if (deps.stdin.isTTY !== true || !session.printer.isTerminal) {
-      throw usageError(`Name the plan that you have seen with --hash; assistant show ${task.id} has it. Or say --yes.`)
+      throw usageError(`Name the plan that you have seen with --hash; ${COMMAND} show ${task.id} has it. Or say --yes.`)
     }
     return await ask(session, task)
   })
@@ -113,12 +139,9 @@ async function decide(
   taskId: number,
   hash: string | null,
   details: ActDetails,
-  { json }: { json?: boolean },
+  options: { json?: boolean },
 ): Promise<ExitCode> {
-  const { sentence, task } = await act(session, verb, taskId, hash, details)
-  if (json === true) session.printer.json({ sentence, task: taskJson(task) })
-  else session.printer.line(sentence)
-  return EXIT.done
+  return tell(session, await act(session, verb, taskId, hash, details), options)
 }
 
 function parseHash(word: string): string {

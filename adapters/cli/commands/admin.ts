@@ -1,5 +1,6 @@
 import { createInterface } from 'node:readline/promises'
 import { Writable } from 'node:stream'
+import { COMMAND } from '../../../src/core/command.ts'
 import { auditJson } from '../../../src/core/task-json.ts'
 import { oneLine, visibleControls } from '../../../src/core/text.ts'
 import type { CliDeps, Dialogue, DoctorCheck, PolicyPart } from '../deps.ts'
@@ -43,6 +44,20 @@ export function audit(deps: CliDeps, options: AuditOptions): Promise<ExitCode> {
     ])
     if (rows.length === 0) printer.line('Nothing yet.')
     else for (const line of renderTable(columns, rows, printer.width)) printer.line(line)
+    return EXIT.done
+  })
+}
+
+export function breaker(deps: CliDeps, options: { reset?: boolean; json?: boolean }): Promise<ExitCode> {
+  return withClient(deps, { create: false }, async ({ client, printer }) => {
+    const reset = options.reset === true
+    const outcome = await (reset ? client.inbox.resetLoops(client.actor) : client.inbox.stoppedLoops(client.actor))
+    if (outcome.kind !== 'loops') throw refusalError(outcome)
+    const { loops } = outcome
+    if (options.json === true) printer.json({ reset, loops })
+    else if (loops.length === 0) printer.line('Nothing is stopped.')
+    else for (const { at, why } of loops) printer.line(`${new Date(at).toISOString()}  ${oneLine(why, 500)}`)
+    if (loops.length > 0) printer.note(reset ? 'They go on.' : `Let them go on: ${COMMAND} breaker --reset`)
     return EXIT.done
   })
 }

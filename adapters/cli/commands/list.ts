@@ -1,3 +1,4 @@
+import { COMMAND } from '../../../src/core/command.ts'
 import { formatAge } from '../../../src/core/format.ts'
 import { TASK_STATUSES, type TaskStatus, type TaskSummary } from '../../../src/core/task.ts'
 import { summaryJson } from '../../../src/core/task-json.ts'
@@ -29,7 +30,7 @@ export function list(deps: CliDeps, options: ListOptions): Promise<ExitCode> {
       return EXIT.done
     }
     for (const line of listLines(tasks, deps.clock.now(), printer.width)) printer.line(line)
-    if (nextBeforeId !== null) printer.note(`More: assistant list --before ${nextBeforeId}`)
+    if (nextBeforeId !== null) printer.note(`More: ${COMMAND} list --before ${nextBeforeId}`)
     return EXIT.done
   })
 }
@@ -43,7 +44,7 @@ function parseStatuses(words: string): TaskStatus[] {
 }
 
 function listLines(tasks: readonly TaskSummary[], now: number, width: number): string[] {
-  if (tasks.length === 0) return ['No tasks. Ask for one: assistant run "…"']
+  if (tasks.length === 0) return [`No tasks. Ask for one: ${COMMAND} run "…"`]
   const columns = [
     { title: 'ID', align: 'right' },
     { title: 'STATUS' },

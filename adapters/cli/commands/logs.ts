@@ -28,12 +28,15 @@ export function logs(deps: CliDeps, word: string, options: LogsOptions): Promise
   })
 }
 
-/** Ctrl-C ends the following, not the task. */
+/** Ctrl-C ends the following, not the task; so does a reader that has gone. */
 async function follow(session: Session, taskId: number, offset: number, json: boolean): Promise<ExitCode> {
   const { client, deps } = session
   const stop = new AbortController()
   using _signals = deps.onSignal(() => stop.abort())
-  const outcome = await client.inbox.follow(client.actor, taskId, offset, stop.signal)
+  const gone = new AbortController()
+  deps.stdout.on('error', () => gone.abort())
+  const signal = AbortSignal.any([stop.signal, gone.signal])
+  const outcome = await client.inbox.follow(client.actor, taskId, offset, signal)
   if (outcome.kind !== 'lines') throw refusalError(outcome)
   for await (const line of outcome.lines) printLine(session, line, json)
   return stop.signal.aborted ? EXIT.cancelled : EXIT.done

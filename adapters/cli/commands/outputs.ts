@@ -3,6 +3,7 @@ import { stat } from 'node:fs/promises'
 import { basename, join, resolve } from 'node:path'
 import type { Readable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
+import { COMMAND } from '../../../src/core/command.ts'
 import { formatAge, formatBytes, formatCount } from '../../../src/core/format.ts'
 import { outputJson } from '../../../src/core/task-json.ts'
 import { cleanBytes } from '../clean-bytes.ts'
@@ -34,7 +35,8 @@ export function outputs(deps: CliDeps, word: string, options: { json?: boolean }
     if (rows.length === 0) printer.line('No files.')
     else for (const line of renderTable(columns, rows, printer.width)) printer.line(line)
     if (rows.length > 1) printer.note(`${formatCount(totals.files, 'file')}, ${formatBytes(totals.bytes)}`)
-    if (omitted > 0) printer.note(`${formatCount(omitted, 'more file')} not listed; assistant get ${word} has them all`)
+    if (omitted > 0)
+      printer.note(`${formatCount(omitted, 'more file')} not listed; ${COMMAND} get ${word} has them all`)
     return EXIT.done
   })
 }

@@ -1,5 +1,6 @@
 import { stat } from 'node:fs/promises'
 import { basename, resolve } from 'node:path'
+import { COMMAND } from '../../../src/core/command.ts'
 import { taskJson } from '../../../src/core/task-json.ts'
 import type { Attachment } from '../../../src/ports/inbox.ts'
 import type { CliDeps } from '../deps.ts'
@@ -31,7 +32,7 @@ export function run(deps: CliDeps, words: readonly string[], options: RunOptions
     const json = options.json === true
     if (options.detach !== true) return await watchTask(session, outcome.task, { json })
     if (json) session.printer.json(taskJson(outcome.task))
-    else session.printer.line(`Task #${outcome.task.id}. Follow it with: assistant logs -f ${outcome.task.id}`)
+    else session.printer.line(`Task #${outcome.task.id}. Follow it with: ${COMMAND} logs -f ${outcome.task.id}`)
     await noteMissingWorker(session, outcome.task)
     return EXIT.done
   })

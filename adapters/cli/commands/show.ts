@@ -15,7 +15,9 @@ export function show(deps: CliDeps, word: string, options: { json?: boolean }): 
       return EXIT.done
     }
     const { maxRounds, sandboxWarning } = client
-    const context = { now: deps.clock.now(), tail: await lastLines(session, task.id), files, maxRounds, sandboxWarning }
+    const tail = await lastLines(session, task.id)
+    const { clock, timeZone } = deps
+    const context = { now: clock.now(), timeZone, tail, files, maxRounds, sandboxWarning }
     for (const line of showLines(task, context, printer.style)) printer.line(line)
     return EXIT.done
   })

@@ -1,6 +1,7 @@
 import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { Writable } from 'node:stream'
 import stringWidth from 'string-width'
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
 import type { CliDeps } from '../../../adapters/cli/deps.ts'
@@ -107,6 +108,125 @@ describe('usage', () => {
     expect(cli.stderr.text()).toBe('Task #7 has ended.\n')
     cli.inbox.next.submit.push(() => ({ kind: 'full', sentence: 'Full.' }))
     expect(await cli.run('run', '-d', 'x')).toBe(1)
+  })
+})
+
+/** A reader that takes the first line and goes, as `head -1` does. */
+function leavingReader(cli: Cli): void {
+  const gone = Object.assign(new Error('write EPIPE'), { code: 'EPIPE' })
+  let writes = 0
+  cli.deps.stdout = new Writable({ write: (_chunk, _encoding, done) => done(writes++ === 0 ? null : gone) })
+}
+
+describe('a reader that goes', () => {
+  test.each([[['logs', '7']], [['logs', '7', '--all']], [['list', '-n', '1']], [['show', '7']], [['logs', '7', '-f']]])(
+    'assistant %s ends quietly with 0',
+    async (argv) => {
+      const cli = withTask()
+      leavingReader(cli)
+      expect(await cli.run(...argv)).toBe(0)
+      expect(cli.stderr.text()).toBe('')
+    },
+  )
+
+  test('ends logs -f of a task that goes on', async () => {
+    const cli = makeCli()
+    const live = liveTask(cli.inbox, sampleTask({ id: 1 }))
+    leavingReader(cli)
+    const ended = cli.run('logs', '1', '-f')
+    await vi.waitFor(() => expect(live.open).toBe(1))
+    live.print('one', 'two')
+    expect(await ended).toBe(0)
+    expect(live.open).toBe(0)
+  })
+
+  test('does not end a task that is followed', async () => {
+    const cli = makeCli()
+    const task = sampleTask({ id: 1 })
+    const live = liveTask(cli.inbox, task)
+    cli.inbox.next.submit.push(() => ({ kind: 'created', task }))
+    leavingReader(cli)
+    const ended = cli.run('run', 'x')
+    await vi.waitFor(() => expect(live.open).toBe(2))
+    live.print('one', 'two', 'three')
+    live.become({ ...task, status: 'failed', failure: { reason: 'internal', detail: '', step: null } })
+    expect(await ended).toBe(1)
+    expect(cli.inbox.acts).toEqual([])
+  })
+})
+
+describe('show', () => {
+  const plan = { commands: ['seq 2', 'curl example.org'], network: { hosts: ['example.org'], reason: 'to fetch it' } }
+
+  function waiting() {
+    const round = sampleRound({ commands: plan.commands, decision: 'ask', badges: ['network'] })
+    const planned = { ...round, plan: { ...round.plan, network: plan.network } }
+    const approval = { round: 1, hash: round.hash, requestedAt: 0, expiresAt: 1, remindedAt: null }
+    const open = { decision: null, by: null, decidedAt: null, note: null }
+    const task = sampleTask({ id: 7, rounds: [planned], round: 1 })
+    return { ...task, status: 'awaiting_approval' as const, approval: { ...approval, ...open } }
+  }
+
+  test('of a task that waits for an approval has all that is approved, and how to decide', async () => {
+    const cli = makeCli()
+    cli.inbox.tasks.set(7, waiting())
+    expect(await cli.run('show', '7')).toBe(0)
+    const text = cli.stdout.text()
+    expect(text).toContain('plan 7f3a9c01')
+    expect(text).toContain('2  curl example.org   [network]')
+    expect(text).toContain('Asks for the network: example.org (to fetch it).')
+    expect(text).toContain('npx assistant approve 7 --hash 7f3a9c01, or: npx assistant reject 7')
+  })
+
+  test('of a rejected plan has who, when and why, and the way to another plan', async () => {
+    const cli = makeCli()
+    const by = { platform: 'cli', scope: '', userId: '1', name: 'ana' } as const
+    const task = waiting()
+    const approval = { ...task.approval, decision: 'rejected', by, decidedAt: 0, note: 'too risky' } as const
+    const cancellation = { reason: 'rejected', by, note: 'too risky' } as const
+    cli.inbox.tasks.set(7, { ...task, status: 'cancelled', approval, cancellation })
+    expect(await cli.run('show', '7')).toBe(0)
+    expect(cli.stdout.text()).toContain('Rejected by ana, 00:00: too risky')
+    expect(cli.stdout.text()).toContain('npx assistant replan 7')
+    expect(cli.stdout.text()).not.toContain('Decide with')
+  })
+
+  test('of an interrupted task has what to do now; of every task the last output', async () => {
+    const cli = withTask()
+    const done = cli.inbox.tasks.get(7)
+    if (done === undefined) throw new Error('no task')
+    const failure = { reason: 'interrupted', detail: '', step: 0 } as const
+    cli.inbox.tasks.set(7, { ...done, status: 'failed', failure })
+    expect(await cli.run('show', '7')).toBe(0)
+    for (const verb of ['resume', 'restart', 'discard']) expect(cli.stdout.text()).toContain(`npx assistant ${verb} 7 `)
+    expect(cli.stdout.text()).toContain('│ $ seq 1 5\n')
+    expect(cli.stdout.text()).not.toContain('\x1b')
+  })
+})
+
+describe('verbs', () => {
+  test.each(['retry', 'rerun', 'resume', 'restart', 'replan', 'discard'] as const)(
+    '%s asks the inbox',
+    async (verb) => {
+      const cli = withTask()
+      expect(await cli.run(verb, '7')).toBe(0)
+      expect(cli.inbox.acts[0]?.control).toEqual({ verb, taskId: 7, hash: null })
+      expect(cli.stdout.text()).toBe(`Done: ${verb} of task #7.\n`)
+    },
+  )
+
+  test('redeliver tells once more; breaker shows stopped loops and resets them', async () => {
+    const cli = withTask()
+    expect(await cli.run('redeliver', '7')).toBe(0)
+    expect(cli.stdout.text()).toBe('Told once more.\n')
+    const other = withTask()
+    other.inbox.stoppedLoops = async () => ({ kind: 'loops', loops: [{ why: 'Two bots\nanswer each other.', at: 0 }] })
+    expect(await other.run('breaker')).toBe(0)
+    expect(other.stdout.text()).toBe('1970-01-01T00:00:00.000Z  Two bots answer each other.\n')
+    expect(other.stderr.text()).toContain('npx assistant breaker --reset')
+    const reset = withTask()
+    expect(await reset.run('breaker', '--reset')).toBe(0)
+    expect(reset.stdout.text()).toBe('Nothing is stopped.\n')
   })
 })
 

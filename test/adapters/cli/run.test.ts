@@ -247,7 +247,7 @@ describe('on a terminal', () => {
     live.become(doneTask(running))
     await ended
     expect(cli.stdout.text()).toContain('line 4999')
-    expect(cli.stdout.text()).toMatch(/… \d+ lines not shown here; assistant logs 1 --all/)
+    expect(cli.stdout.text()).toMatch(/… \d+ lines not shown here; npx assistant logs 1 --all/)
     expect(cli.stdout.text().match(/line \d+/g)?.length).toBeLessThan(1000)
   })
 
