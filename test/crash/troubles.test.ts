@@ -20,6 +20,7 @@ import { describe, expect, it } from 'vitest'
 import { type Home, run } from '../e2e/program.ts'
 import { homeWithApi, startReady } from './fixture-home.ts'
 import { openLook } from './look.ts'
+import { processesWith } from './processes.ts'
 
 const isRoot = process.getuid?.() === 0
 const main = fileURLToPath(new URL('../../src/main.ts', import.meta.url))
@@ -202,8 +203,9 @@ describe('folders that vanish', () => {
     const { home, api } = await homeWithApi()
     using _home = home
     await using program = await startReady(home)
-    const { id } = await api.submit('!echo begun; sleep 2\n!echo more > file.txt')
-    await api.until(id, 'running')
+    const mark = `vanished${process.pid}`
+    const { id } = await api.submit(`!echo begun; sh -c 'sleep 2; : ${mark}'\n!echo more > file.txt`)
+    await expect.poll(() => processesWith(mark).length, { timeout: 20_000 }).toBeGreaterThan(0)
     rmSync(join(home.folder, 'tasks'), { recursive: true, force: true })
     const ended = await api.until(id, 'failed', 'done')
     expect(JSON.stringify(ended)).toContain('workspace_lost')
