@@ -11,9 +11,19 @@ import { liveWorkers } from './live-workers.ts'
 import { programVersion } from './program-log.ts'
 import { systemClock } from './system-clock.ts'
 
+/** A container's user often has a number and no name. */
+function userName(): string {
+  try {
+    return userInfo().username
+  } catch {
+    // No entry in /etc/passwd; the number is as good.
+    return `uid-${process.getuid?.() ?? 0}`
+  }
+}
+
 /** Whoever can read the store can do everything to it: the CLI has every scope. */
 function localActor(): Actor {
-  const { username } = userInfo()
+  const username = userName()
   const person = { userId: username, name: username, groups: [], isBot: false, isGuest: false, apiScopes: API_SCOPES }
   return { platform: 'cli', scope: '', channelId: '', isDirect: false, ...person }
 }
