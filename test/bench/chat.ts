@@ -112,21 +112,20 @@ async function repeat(ask: () => Promise<number>): Promise<number[]> {
 
 async function alone(slack: SlackServer, ask: () => Promise<number>): Promise<number[]> {
   const { apiUrl, world } = slack
-  const child = runAlone('bolt-alone.ts', [apiUrl, world.bot.token, world.appToken])
+  const child = runAlone(new URL('./bolt-alone.ts', import.meta.url), [apiUrl, world.bot.token, world.appToken])
   while (slack.sockets === 0) await wait(10)
   return ended(child, await repeat(ask))
 }
 
 async function discordAlone(discord: DiscordServer, ask: () => Promise<number>): Promise<number[]> {
-  const child = runAlone('discord-alone.ts', [discord.apiUrl, discord.token])
+  const child = runAlone(new URL('./discord-alone.ts', import.meta.url), [discord.apiUrl, discord.token])
   while (discord.gateway.connections === 0) await wait(10)
   await wait(500)
   return ended(child, await repeat(ask))
 }
 
-function runAlone(program: string, args: readonly string[]): ChildProcess {
-  const path = new URL(`./${program}`, import.meta.url).pathname
-  return spawn(process.execPath, [path, ...args], { stdio: ['ignore', 'ignore', 'inherit'] })
+function runAlone(program: URL, args: readonly string[]): ChildProcess {
+  return spawn(process.execPath, [program.pathname, ...args], { stdio: ['ignore', 'ignore', 'inherit'] })
 }
 
 async function ended(child: ChildProcess, all: number[]): Promise<number[]> {
