@@ -55,5 +55,6 @@ function digests(environment: Readonly<Record<string, string>>): Record<string, 
 /** What a worker on this store has measured last; undefined while none has. */
 export async function knownBox(store: Store): Promise<Box | undefined> {
   const note = await store.getNote(NOTE)
-  return note === undefined ? undefined : boxSchema.parse(JSON.parse(note))
+  // One that an older program wrote may lack something: then none is known until a worker has measured.
+  return note === undefined ? undefined : boxSchema.safeParse(JSON.parse(note)).data
 }

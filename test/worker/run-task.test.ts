@@ -1,11 +1,30 @@
 import { describe, expect, it } from 'vitest'
+import type { Task } from '../../src/core/task.ts'
 import { PlannerError } from '../../src/ports/planner.ts'
-import { assemble, LOCAL } from '../fakes/assembly.ts'
+import { type Assembly, assemble, LOCAL } from '../fakes/assembly.ts'
 import { scriptedPlan } from '../fakes/scripted-planner.ts'
 
 const RAN = ['step_started', 'step_ended']
 
-async function logOf(assembly: Awaited<ReturnType<typeof assemble>>, taskId: number): Promise<string> {
+/** The end of a task that is being stopped: the grace between TERM and KILL is the clock's, so it has to go on. */
+async function endedAsTimePasses(assembly: Assembly, taskId: number): Promise<Task> {
+  let isOver = false
+  const ended = assembly.until(taskId).finally(() => {
+    isOver = true
+  })
+  await expect
+    .poll(
+      () => {
+        assembly.clock.advance(200)
+        return isOver
+      },
+      { timeout: 30_000 },
+    )
+    .toBe(true)
+  return ended
+}
+
+async function logOf(assembly: Assembly, taskId: number): Promise<string> {
   return (await assembly.workspace.tail(taskId, 200)).lines.map((line) => line.text).join('\n')
 }
 
@@ -147,9 +166,7 @@ describe('a task', () => {
     const { id } = await assembly.ask('!echo started; sleep 1000')
     await expect.poll(() => logOf(assembly, id), { timeout: 30_000 }).toContain('started')
     assembly.clock.advance(5001)
-    const ended = assembly.until(id)
-    assembly.clock.advance(1000)
-    expect(await ended).toMatchObject({
+    expect(await endedAsTimePasses(assembly, id)).toMatchObject({
       status: 'failed',
       failure: { reason: 'timed_out', detail: 'stopped: the step took longer than 5 s', step: 0 },
     })
@@ -161,7 +178,7 @@ describe('a task', () => {
     const { id } = await assembly.ask('!echo started; sleep 1000')
     await expect.poll(() => logOf(assembly, id), { timeout: 30_000 }).toContain('started')
     assembly.clock.advance(6000)
-    expect(await assembly.until(id)).toMatchObject({ status: 'failed', failure: { reason: 'timed_out' } })
+    expect(await endedAsTimePasses(assembly, id)).toMatchObject({ status: 'failed', failure: { reason: 'timed_out' } })
   })
 })
 
@@ -249,19 +266,7 @@ describe('cancel', () => {
     await expect.poll(() => logOf(assembly, id), { timeout: 30_000 }).toContain('up')
     await assembly.inbox.act(LOCAL, { verb: 'cancel', taskId: id, hash: null })
     // The grace is the clock's: let it pass once the stop has begun.
-    let isOver = false
-    const ended = assembly.until(id).finally(() => {
-      isOver = true
-    })
-    await expect
-      .poll(
-        () => {
-          assembly.clock.advance(200)
-          return isOver
-        },
-        { timeout: 30_000 },
-      )
-      .toBe(true)
+    const ended = endedAsTimePasses(assembly, id)
     expect(await ended).toMatchObject({ status: 'cancelled' })
   })
 
