@@ -27,7 +27,7 @@ export interface TaskFacts {
   requester: Requester
   /** Channel that it is told of in; '' where there is none. */
   channelId: string
-  /** Of the plan that awaits approval: it has a step that is privileged, unreadable or uses the network. */
+  /** Of the plan that awaits approval: it has a step that is privileged or unreadable. */
   highRisk: boolean
 }
 
@@ -79,11 +79,14 @@ function authorizeInChat(
 ): Authorization {
   if (actor.isBot) return refused('Bots may not use the assistant.')
   if (isAdmin(actor, list)) return mayDecideOwn(actor, action, task, rules)
-  if (!isAdmitted(actor, list)) return refused('You are not on the list of people who may use the assistant here.')
+  if (!isAdmitted(actor, list) && !mayWorkAsApprover(actor, action, task, list)) {
+    return refused('You are not on the list of people who may use the assistant here.')
+  }
   if (action === 'submit' || (action === 'view' && task === null)) return ALLOWED
   if (action === 'audit' || action === 'admin') return refused('Only admins may do this.')
   if (task === null) return refused('There is no such task.')
-  if (!isSamePlatform(actor, task)) return refused('This task belongs to another place.')
+  if (!isSamePlatform(actor, task) && !mayWorkAsApprover(actor, action, task, list))
+    return refused('This task belongs to another place.')
   return authorizeOnTask(actor, action, task, rules, list)
 }
 
@@ -114,9 +117,9 @@ function authorizeOnTask(
   }
 }
 
-/** Others see a task in the channel that it is told of in; approvers see all of their workspace. */
+/** Others see a task in the channel that it is told of in; approvers see all of their platform. */
 function maySee(actor: Actor, task: TaskFacts, list: AccessList): boolean {
-  return list.approvers.includes(actor.userId) || (actor.channelId !== '' && actor.channelId === task.channelId)
+  return isApprover(actor, list) || (actor.channelId !== '' && actor.channelId === task.channelId)
 }
 
 function onlyRequester(task: TaskFacts): Authorization {
@@ -131,7 +134,7 @@ function authorizeDecision(
   list: AccessList,
 ): Authorization {
   const isRequester = isSamePerson(actor, task.requester)
-  if (list.approvers.includes(actor.userId)) return mayDecideOwn(actor, action, task, rules)
+  if (isApprover(actor, list)) return mayDecideOwn(actor, action, task, rules)
   if (action === 'reject' && isRequester) return ALLOWED
   if (!isRequester || list.approvers.length > 0) return refused('Only an approver may decide on this plan.')
   if (task.highRisk) return refused('This plan is high-risk: an approver or an admin has to decide.')
@@ -148,25 +151,45 @@ function mayDecideOwn(actor: Actor, action: Action, task: TaskFacts | null, rule
 }
 
 function isAdmitted(actor: Actor, list: AccessList): boolean {
-  if (actor.isGuest) return list.users.includes(actor.userId)
-  if (list.scopes.length > 0 && actor.scope !== '' && !list.scopes.includes(actor.scope)) return false
+  if (!isInScope(actor, list)) return false
+  if (list.users.includes(actor.userId)) return true
+  // A direct message tells no scope: where scopes are listed, `*` and the other lists speak of people in them only.
+  if (actor.isGuest || (list.scopes.length > 0 && actor.scope === '')) return false
   return (
     list.users.includes('*') ||
-    list.users.includes(actor.userId) ||
     list.channels.includes(actor.channelId) ||
     actor.groups.some((group) => list.groups.includes(group))
   )
+}
+
+/** Not in a scope that is not listed; a direct message on Discord is in none. */
+function isInScope({ scope }: Actor, { scopes }: AccessList): boolean {
+  return scopes.length === 0 || scope === '' || scopes.includes(scope)
 }
 
 function isAdmin(actor: Actor, list: AccessList): boolean {
   return !actor.isBot && list.admins.includes(actor.userId)
 }
 
+/** What an approver may who is on no other list: what they are asked to do, and to look at it. */
+const APPROVERS_WORK: ReadonlySet<Action> = new Set(['view', 'approve', 'reject', 'edit_plan'])
+
+function isApprover(actor: Actor, list: AccessList): boolean {
+  return isInScope(actor, list) && list.approvers.includes(actor.userId)
+}
+
+/** Approvers are asked about the tasks of all scopes, also of direct messages, and need be on no other list for it. */
+function mayWorkAsApprover(actor: Actor, action: Action, task: TaskFacts | null, list: AccessList): boolean {
+  const isThere = task === null || task.requester.platform === actor.platform
+  return isThere && APPROVERS_WORK.has(action) && isApprover(actor, list)
+}
+
 function isSamePlatform(actor: Actor, task: TaskFacts): boolean {
   return task.requester.platform === actor.platform && task.requester.scope === actor.scope
 }
 
-function isSamePerson(actor: Actor, requester: Requester): boolean {
+/** Ids are a platform's own: the same one elsewhere is somebody else. */
+export function isSamePerson(actor: Actor, requester: Requester): boolean {
   return actor.platform === requester.platform && actor.userId === requester.userId
 }
 

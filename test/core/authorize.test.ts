@@ -20,7 +20,7 @@ const LISTS = {
   channels: [],
   scopes: ['T1'],
   admins: ['admin'],
-  approvers: ['approver'],
+  approvers: ['approver', 'only approver'],
 }
 
 function person(userId: string, more: Partial<Actor> = {}): Actor {
@@ -54,6 +54,8 @@ const ACTORS: Record<string, Actor> = {
   colleague: person('colleague'),
   'colleague in another channel': person('elsewhere', { channelId: 'C2' }),
   approver: person('approver', { channelId: 'C9' }),
+  'approver on no other list': person('only approver', { channelId: 'C9' }),
+  'approver in a workspace that is not listed': person('only approver', { scope: 'T2' }),
   admin: person('admin', { channelId: 'C9' }),
   'member of a listed group': person('member', { groups: ['G1'] }),
   stranger: person('stranger'),
@@ -69,6 +71,8 @@ const ALLOWED: Record<string, readonly Action[]> = {
   colleague: ['submit', 'view', 'retry', 'refine'],
   'colleague in another channel': ['submit'],
   approver: ['submit', 'view', 'retry', 'refine', 'approve', 'reject', 'edit_plan'],
+  'approver on no other list': ['view', 'approve', 'reject', 'edit_plan'],
+  'approver in a workspace that is not listed': [],
   admin: [...ACTIONS],
   'member of a listed group': ['submit', 'view', 'retry', 'refine'],
   stranger: [],
@@ -112,6 +116,35 @@ describe('who may do what', () => {
     expect(authorize(person('anybody'), 'submit', null, open).allowed).toBe(true)
     expect(authorize(person('visitor', { isGuest: true }), 'submit', null, open).allowed).toBe(false)
     expect(authorize(person('anybody', { scope: 'T2' }), 'submit', null, open).allowed).toBe(false)
+  })
+
+  it('a direct message on Discord, which tells no server, lets in only who is listed by id where servers are listed', () => {
+    const direct = (userId: string) =>
+      person(userId, { platform: 'discord', scope: '', channelId: 'D1', isDirect: true })
+    const onDiscord = (discord: Partial<AccessList>) => ({ ...rules({}), discord: { ...NOBODY, ...discord } })
+    const guild = onDiscord({ users: ['*', 'listed'], channels: ['D1'], scopes: ['G1'] })
+    expect(authorize(direct('stranger'), 'submit', null, guild).allowed).toBe(false)
+    expect(authorize({ ...direct('stranger'), groups: ['R1'] }, 'submit', null, guild).allowed).toBe(false)
+    expect(authorize({ ...direct('stranger'), scope: 'G1' }, 'submit', null, guild).allowed).toBe(true)
+    expect(authorize(direct('listed'), 'submit', null, guild).allowed).toBe(true)
+    expect(authorize(direct('stranger'), 'submit', null, onDiscord({ users: ['*'] })).allowed).toBe(true)
+  })
+
+  it('an approver decides across the scopes of a platform, also on tasks told of in direct messages, and only that', () => {
+    const lists = { ...NOBODY, users: ['*', 'both'], scopes: ['G1', 'G2'], approvers: ['lead', 'both'] }
+    const both = { ...rules({}), discord: lists }
+    const requester = { platform: 'discord', scope: '', userId: 'requester', name: 'Requester' } as const
+    const direct = task({ requester, channelId: 'D1', highRisk: true })
+    const inGuild = task({ requester: { ...requester, scope: 'G1' }, highRisk: true })
+    const lead = person('lead', { platform: 'discord', scope: 'G2', channelId: 'C9' })
+    const leadDirect = { ...lead, scope: '', channelId: 'D2' }
+    for (const action of ['view', 'approve', 'reject', 'edit_plan'] as const) {
+      expect(authorize(lead, action, direct, both).allowed).toBe(true)
+      expect(authorize(leadDirect, action, inGuild, both).allowed).toBe(true)
+      expect(authorize({ ...lead, platform: 'slack', scope: 'T1' }, action, inGuild, both).allowed).toBe(false)
+    }
+    expect(authorize({ ...lead, userId: 'both' }, 'refine', inGuild, both).allowed).toBe(false)
+    expect(authorize(leadDirect, 'submit', null, both).allowed).toBe(false)
   })
 
   it('without approvers the requester decides, unless the plan is high-risk', () => {
