@@ -1,5 +1,5 @@
 /** What people write: mentions and direct messages begin tasks, replies in a task's thread go on with them. */
-import { MessageFlags } from 'discord.js'
+import { MessageFlags, SnowflakeUtil } from 'discord.js'
 import { errorLine } from '../../src/core/errors.ts'
 import type { Place } from '../../src/core/task.ts'
 import type { MessageView } from '../../src/core/view.ts'
@@ -84,6 +84,7 @@ function reply(said: SaidMessage, facts: ChannelFacts, place: Place, { inbox }: 
     attachments: said.attachments,
     dedupeKey: `discord:${said.id}`,
     addressed: said.isAddressed || said.replyToUs !== null,
+    at: SnowflakeUtil.timestampFrom(said.id),
   })
 }
 

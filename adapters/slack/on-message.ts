@@ -48,6 +48,7 @@ async function take(desk: Desk, intent: MessageIntent, taking: Taking): Promise<
       attachments: intent.attachments,
       dedupeKey: taking.key,
       addressed: taking.isAddressed,
+      at: Math.floor(Number(intent.ts) * 1000),
     })
     const isUnknownThread = outcome.kind === 'not_found'
     if (!isUnknownThread) return answerReply(desk, intent, { actor, place, outcome, to: taking.to })

@@ -1,14 +1,16 @@
 /** What buttons, words, the API and the CLI can do to a task. Each is authorised by `act` before its handler runs. */
 import type { Action, Actor } from '../core/actor.ts'
 import type { Control, Verb } from '../core/controls.ts'
-import { isFinal, type Task } from '../core/task.ts'
+import { changedTheShell, firstUnfinished } from '../core/resume.ts'
+import { currentRound, isFinal, type Task } from '../core/task.ts'
 import type { ActDetails, ActOutcome, Refusal } from '../ports/inbox.ts'
 import type { NewTask, Store } from '../ports/store.ts'
 import type { Workspace } from '../ports/workspace.ts'
 import { editedRerunOf, rerunOf, resumeOf, retryOf } from './children.ts'
-import type { Decisions } from './decide.ts'
+import { type Decisions, editedPlan } from './decide.ts'
 import type { Door } from './door.ts'
 import { personOf, requesterOf } from './people.ts'
+import { supersede } from './supersede.ts'
 
 export interface ActOptions {
   store: Store
@@ -54,33 +56,27 @@ function isActVerb(verb: Verb): verb is ActVerb {
 function createHandlers(options: ActOptions): Record<ActVerb, Handler> {
   const { decisions } = options
   const childBy =
-    (make: typeof retryOf): Handler =>
+    (make: Make): Handler =>
     (actor, task, { verb }, details) =>
-      startChild(options, actor, { task, verb, make: (base) => make(task, base) }, details)
+      startChild(options, actor, { task, verb, make }, details)
   return {
     cancel: (actor, task) => cancel(options, actor, task),
     apply: (actor, task) => cancel(options, actor, task),
     retry: childBy(retryOf),
     restart: childBy(retryOf),
     rerun: childBy(rerunOf),
-    resume: (actor, task, control, details) =>
-      isInterrupted(task)
-        ? childBy(resumeOf)(actor, task, control, details)
-        : Promise.resolve({
-            kind: 'conflict',
-            sentence: `Task #${task.id} was not interrupted; retry it instead.`,
-            task,
-          }),
-    replan: (actor, task, control, details) => replan(options, childBy(retryOf), { actor, task, control, details }),
+    resume: (actor, task, control, details) => {
+      const why = whyNotResumed(task)
+      if (why === undefined) return childBy(resumeOf)(actor, task, control, details)
+      return Promise.resolve({ kind: 'conflict', sentence: why, task })
+    },
+    replan: (actor, task, _control, details) => replan(options, actor, task, details),
     approve: (actor, task, { hash }) => decisions.approve(actor, task, hash),
     reject: (actor, task, { hash }, { note }) => decisions.reject(actor, task, hash, note ?? ''),
-    edit: (actor, task, { hash }, details) => {
-      const commands = details.commands ?? []
-      if (!isFinal(task.status)) return decisions.edit(actor, task, hash, commands)
-      if (commands.length === 0) return Promise.resolve({ kind: 'invalid', sentence: 'There is no command to run.' })
-      const make = (base: Parameters<typeof retryOf>[1]) => editedRerunOf(task, commands, base)
-      return startChild(options, actor, { task, verb: 'edit', make }, details)
-    },
+    edit: (actor, task, { hash }, details) =>
+      isFinal(task.status)
+        ? runEdited(options, actor, task, details)
+        : decisions.edit(actor, task, hash, details.commands ?? []),
     discard: (actor, task) => discard(options, actor, task),
   }
 }
@@ -107,21 +103,32 @@ async function cancel(options: ActOptions, actor: Actor, task: Task): Promise<Ac
   }
 }
 
-async function startChild(
-  { door, submitChild }: ActOptions,
-  actor: Actor,
-  { task, verb, make }: { task: Task; verb: Verb; make: (base: Parameters<typeof retryOf>[1]) => NewTask },
-  details: ActDetails,
-): Promise<ActOutcome> {
-  if (!isFinal(task.status)) {
-    return { kind: 'conflict', sentence: `Task #${task.id} has not ended yet; cancel it first.`, task }
-  }
+type Make = typeof retryOf
+
+interface Start {
+  task: Task
+  verb: Verb
+  make: Make
+}
+
+async function startChild(options: ActOptions, actor: Actor, start: Start, details: ActDetails): Promise<ActOutcome> {
+  const { task } = start
+  if (isFinal(task.status)) return admitChild(options, actor, start, details)
+  return { kind: 'conflict', sentence: `Task #${task.id} has not ended yet; cancel it first.`, task }
+}
+
+async function admitChild(options: ActOptions, actor: Actor, start: Start, details: ActDetails): Promise<ActOutcome> {
+  const { store, door, submitChild } = options
+  const { task, verb, make } = start
   const base = { requester: requesterOf(actor), place: details.place ?? null, dedupeKey: details.dedupeKey ?? null }
-  const child = make(base)
+  const child = make(task, base)
   const result = await submitChild(child)
   if ('sentence' in result) return result
-  if (result.kind === 'created') await door.record(actor, child.kind, task.id, `task #${result.task.id}`)
-  return { kind: 'done', task: result.task, sentence: childSentence(result.task, task, verb) }
+  const { id } = result.task
+  const isOvertaken = result.kind === 'created' && (await supersede(store, actor, task))
+  if (result.kind === 'created') await door.record(actor, child.kind, task.id, `task #${id}`)
+  const now = (isOvertaken ? await store.get(id) : undefined) ?? result.task
+  return { kind: 'done', task: now, sentence: childSentence(now, task, verb) }
 }
 
 /** Only what goes on in a copy of the folder continues; all else begins anew. */
@@ -134,22 +141,32 @@ function childSentence(child: Task, parent: Task, verb: Verb): string {
     : `Task #${child.id} asks the same again as #${parent.id}.`
 }
 
+/** An approver who may submit nothing edits what waits, and starts nothing of their own. */
+async function runEdited(options: ActOptions, actor: Actor, task: Task, details: ActDetails): Promise<ActOutcome> {
+  const refused = await options.door.check(actor, 'retry', task)
+  if (refused !== undefined) return refused
+  const plan = editedPlan(task, details.commands ?? [])
+  if ('sentence' in plan) return plan
+  const make: Make = (parent, base) => editedRerunOf(parent, plan.commands, base)
+  return startChild(options, actor, { task, verb: 'edit', make }, details)
+}
+
 /** A plan that waits is put aside; the model plans once more. */
-async function replan(
-  { store }: ActOptions,
-  retry: Handler,
-  { actor, task, control, details }: { actor: Actor; task: Task; control: Control; details: ActDetails },
-): Promise<ActOutcome> {
-  if (task.status !== 'awaiting_approval') return retry(actor, task, control, details)
-  const superseded = { kind: 'superseded', by: personOf(actor) } as const
-  const result = await store.apply(task.id, superseded, { status: 'awaiting_approval' })
-  return retry(actor, result.task ?? task, control, details)
+async function replan(options: ActOptions, actor: Actor, task: Task, details: ActDetails): Promise<ActOutcome> {
+  if (task.status !== 'awaiting_approval')
+    return startChild(options, actor, { task, verb: 'replan', make: retryOf }, details)
+  const make: Make = (parent, base) => ({ ...retryOf(parent, base), afterId: parent.id })
+  return admitChild(options, actor, { task, verb: 'replan', make }, details)
 }
 
 /** Gives up what an ended task left: its files go, the record stays. */
-async function discard({ workspace, door }: ActOptions, actor: Actor, task: Task): Promise<ActOutcome> {
+async function discard({ store, workspace, door }: ActOptions, actor: Actor, task: Task): Promise<ActOutcome> {
   if (!isFinal(task.status))
     return { kind: 'conflict', sentence: `Task #${task.id} has not ended yet; cancel it first.`, task }
+  const child = (await store.children(task.id)).find(({ status }) => !isFinal(status))
+  if (child !== undefined) {
+    return { kind: 'conflict', sentence: `Task #${child.id} goes on with these files; cancel it first.`, task }
+  }
   await workspace.remove(task.id)
   await door.record(actor, 'discard', task.id, '')
   return { kind: 'done', task, sentence: `Discarded: the files of task #${task.id} are gone.` }
@@ -159,6 +176,14 @@ function hasEnded(task: Task): Refusal {
   return { kind: 'conflict', sentence: `Task #${task.id} has already ended: ${task.status}.`, task }
 }
 
-function isInterrupted(task: Task): boolean {
-  return task.status === 'failed' && task.failure.reason === 'interrupted'
+function whyNotResumed(task: Task): string | undefined {
+  if (task.status !== 'failed' || task.failure.reason !== 'interrupted') {
+    return `Task #${task.id} was not interrupted; retry it instead.`
+  }
+  const round = currentRound(task)
+  if (round !== undefined && firstUnfinished(round) === undefined) {
+    return `Every command of task #${task.id} had ended well; there is nothing to resume.`
+  }
+  if (!changedTheShell(task)) return undefined
+  return `Task #${task.id} cannot be resumed: a command before the interruption changed the folder or the variables of the later ones. Start over instead.`
 }

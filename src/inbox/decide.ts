@@ -10,6 +10,8 @@ import type { ApplyResult, Store } from '../ports/store.ts'
 import type { Door } from './door.ts'
 import { personOf } from './people.ts'
 
+export const PLAN_CHANGED = 'The plan has been changed since. Look at it as it is now, then decide.'
+
 type Waiting = Extract<Task, { status: 'awaiting_approval' }>
 
 export interface DecideOptions {
@@ -38,7 +40,7 @@ export function createDecisions(options: DecideOptions): Decisions {
       const plan = waiting.approval.hash
       const event = { kind: 'approved', by: personOf(actor), hash: plan } as const
       const result = await store.apply(task.id, event, { status: 'awaiting_approval', hash: plan })
-      if (result.kind === 'conflict') return decided(result, task)
+      if (result.kind === 'conflict') return decided(options, result, task)
       await door.record(actor, 'approve', task.id, `plan ${shortHash(plan)}`)
       return { kind: 'done', task: result.task, sentence: `Approved: task #${task.id} runs plan ${shortHash(plan)}.` }
     },
@@ -49,7 +51,7 @@ export function createDecisions(options: DecideOptions): Decisions {
       const plan = waiting.approval.hash
       const event = { kind: 'rejected', by: personOf(actor), note } as const
       const result = await store.apply(task.id, event, { status: 'awaiting_approval', hash: plan })
-      if (result.kind === 'conflict') return decided(result, task)
+      if (result.kind === 'conflict') return decided(options, result, task)
       await door.record(actor, 'reject', task.id, `plan ${shortHash(plan)}${note === '' ? '' : `: ${note}`}`)
       return { kind: 'done', task: result.task, sentence: `Rejected: task #${task.id} does not run.` }
     },
@@ -68,7 +70,7 @@ export function createDecisions(options: DecideOptions): Decisions {
       const event = { ...planned, kind: 'plan_edited', expiresAt: clock.now() + options.approvalExpiryMs } as const
       const fence = { status: 'awaiting_approval', hash: waiting.approval.hash } as const
       const result = await store.apply(task.id, event, fence)
-      if (result.kind === 'conflict') return decided(result, task)
+      if (result.kind === 'conflict') return decided(options, result, task)
       await door.record(actor, 'edit_plan', task.id, `plan ${shortHash(fence.hash)} -> ${shortHash(planned.hash)}`)
       return {
         kind: 'done',
@@ -85,7 +87,8 @@ function reasons(planned: {
   return [...planned.verdict.reasons, ...planned.verdict.steps.flatMap((step) => step.reasons)].join(' ')
 }
 
-function editedPlan(task: Task, commands: readonly string[]): Plan | Refusal {
+/** The one check of commands that a person has changed, of a plan that waits and of a task that has ended. */
+export function editedPlan(task: Task, commands: readonly string[]): Plan | Refusal {
   const before = currentRound(task)?.plan
   const parsed = planSchema.safeParse({ commands, summary: before?.summary ?? '', network: before?.network ?? null })
   if (parsed.success) return parsed.data
@@ -96,25 +99,29 @@ function editedPlan(task: Task, commands: readonly string[]): Plan | Refusal {
 function awaiting(task: Task, hash: string | null): Waiting | Refusal {
   if (task.status !== 'awaiting_approval') return { kind: 'conflict', sentence: whatHappened(task), task }
   if (hash === null || shortHash(task.approval.hash) === hash || task.approval.hash === hash) return task
-  return { kind: 'conflict', sentence: 'The plan has been changed since. Look at it as it is now, then decide.', task }
+  return { kind: 'conflict', sentence: PLAN_CHANGED, task }
 }
 
-function decided(result: Extract<ApplyResult, { kind: 'conflict' }>, before: Task): Refusal {
+async function decided(
+  { store, clock }: DecideOptions,
+  result: Extract<ApplyResult, { kind: 'conflict' }>,
+  before: Task,
+): Promise<Refusal> {
   const task = result.task ?? before
-  if (task.status === 'awaiting_approval') {
-    return {
-      kind: 'conflict',
-      sentence: 'The plan has been changed since. Look at it as it is now, then decide.',
-      task,
-    }
-  }
-  return { kind: 'conflict', sentence: whatHappened(task), task }
+  if (task.status !== 'awaiting_approval') return { kind: 'conflict', sentence: whatHappened(task), task }
+  if (task.approval.expiresAt > clock.now()) return { kind: 'conflict', sentence: PLAN_CHANGED, task }
+  // No worker has come to it, so it is settled here: then a new plan can be asked for.
+  const fence = { status: 'awaiting_approval', hash: task.approval.hash } as const
+  const expired = await store.apply(task.id, { kind: 'expired' }, fence)
+  const now = expired.task ?? task
+  return { kind: 'conflict', sentence: whatHappened(now), task: now }
 }
 
 /** What became of a plan that somebody wants to decide on. */
 function whatHappened(task: Task): string {
   const { approval } = task
   if (approval?.decision === null || approval === null) return `Task #${task.id} has no plan that waits for a decision.`
+  if (approval.decision === 'expired') return `The plan of task #${task.id} has expired; retry it for a new one.`
   const by = approval.by === null ? '' : ` by ${approval.by.name}`
   const note = approval.note === null || approval.note === '' ? '' : ` (${approval.note})`
   return `The plan of task #${task.id} was already ${approval.decision}${by}${note}.`

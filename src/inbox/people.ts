@@ -20,7 +20,3 @@ export function factsOf(task: Task): TaskFacts {
 export function ownerOf(task: TaskSummary): Omit<TaskFacts, 'highRisk'> {
   return { id: task.id, requester: task.requester, channelId: task.place?.channelId ?? '' }
 }
-
-export function isRequester(actor: Actor, task: Task): boolean {
-  return actor.platform === task.requester.platform && actor.userId === task.requester.userId
-}

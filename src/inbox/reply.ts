@@ -1,14 +1,17 @@
 /** What a message in a task's thread means, and doing it. */
 import type { Actor } from '../core/actor.ts'
 import { shortHash } from '../core/approval.ts'
+import { isSamePerson } from '../core/authorize.ts'
 import { parseThreadWords, type Verb } from '../core/controls.ts'
 import { isFinal, type Place, type Task } from '../core/task.ts'
 import type { ActDetails, ActOutcome, Inbox, Refusal, ReplyOutcome, ReplyRequest } from '../ports/inbox.ts'
 import type { NewTask, Store } from '../ports/store.ts'
 import { refinementOf } from './children.ts'
+import { PLAN_CHANGED } from './decide.ts'
 import { type Door, notFound } from './door.ts'
-import { isRequester, personOf, requesterOf } from './people.ts'
+import { requesterOf } from './people.ts'
 import { checkText, inputsFrom } from './submit.ts'
+import { supersede } from './supersede.ts'
 
 export interface ReplyOptions {
   store: Store
@@ -29,7 +32,7 @@ export function createReply(options: ReplyOptions): Pick<Inbox, 'reply' | 'refin
       const words = parseThreadWords(request.text)
       if (words.kind === 'idle' && request.attachments.length === 0) return { kind: 'ignored' }
       if (words.kind === 'control') return control(options, request, task, words.verb)
-      if (!request.addressed && !isRequester(request.actor, task)) return { kind: 'ignored' }
+      if (!request.addressed && !isSamePerson(request.actor, task.requester)) return { kind: 'ignored' }
       const text = words.kind === 'refinement' && words.text !== '' ? words.text : 'Use the attached files.'
       return refine(options, task, { ...request, text })
     },
@@ -51,8 +54,14 @@ async function control(options: ReplyOptions, request: ReplyRequest, task: Task,
   // "yes", "no" and "stop" are also talk: where there is nothing to decide or stop, only the bot's own name makes them orders.
   const hasObject = decides ? task.status === 'awaiting_approval' : verb !== 'cancel' || !isFinal(task.status)
   if (!hasObject && !addressed) return { kind: 'ignored' }
+  if (verb === 'approve' && isAnswerToEarlier(request, task)) return { kind: 'conflict', sentence: PLAN_CHANGED, task }
   const hash = decides && task.status === 'awaiting_approval' ? shortHash(task.approval.hash) : null
   return options.act(actor, { verb, taskId: task.id, hash }, { dedupeKey: request.dedupeKey, place: request.place })
+}
+
+/** Whether the plan that waits now was not there yet when the person wrote: what they read was another one. */
+function isAnswerToEarlier({ at }: ReplyRequest, task: Task): boolean {
+  return at !== null && task.status === 'awaiting_approval' && task.approval.requestedAt > at
 }
 
 type RefineRequest = Pick<ReplyRequest, 'actor' | 'text' | 'attachments'> & {
@@ -67,24 +76,15 @@ async function refine(options: ReplyOptions, task: Task, request: RefineRequest)
   const { actor, place, dedupeKey } = request
   const refused = (await door.check(actor, 'refine', task)) ?? checkText(request.text)
   if (refused !== undefined) return refused
-  const parent = await putAside(store, actor, task)
   const base = { requester: requesterOf(actor), place, dedupeKey }
-  const child = refinementOf(parent, request.text.trim(), inputsFrom(request.attachments), base)
+  const child = refinementOf(task, request.text.trim(), inputsFrom(request.attachments), base)
   const result = await options.submitChild(child)
   if ('sentence' in result) return result
-  const { id, afterId } = result.task
+  const { id, parentId } = result.task
+  const parent = parentId ?? task.id
+  const isOvertaken = result.kind === 'created' && (await supersede(store, actor, task))
   if (result.kind === 'created') await door.record(actor, 'refine', task.id, `task #${id}`)
-  if (afterId === null) return { kind: 'done', task: result.task, sentence: `Task #${id} continues from #${task.id}.` }
-  return { kind: 'queued', task: result.task, sentence: `Noted as task #${id}; it starts when #${task.id} has ended.` }
-}
-
-/** A plan that waits for a decision is overtaken by what the person says now. */
-async function putAside(store: Store, actor: Actor, task: Task): Promise<Task> {
-  if (task.status !== 'awaiting_approval') return task
-  const result = await store.apply(
-    task.id,
-    { kind: 'superseded', by: personOf(actor) },
-    { status: 'awaiting_approval' },
-  )
-  return result.task ?? task
+  const now = (isOvertaken ? await store.get(id) : undefined) ?? result.task
+  if (now.afterId === null) return { kind: 'done', task: now, sentence: `Task #${id} continues from #${parent}.` }
+  return { kind: 'queued', task: now, sentence: `Noted as task #${id}; it starts when #${parent} has ended.` }
 }

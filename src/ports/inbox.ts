@@ -63,6 +63,8 @@ export interface ReplyRequest {
   dedupeKey: string
   /** The bot was mentioned, or it is a direct message: then others than the requester may refine too. */
   addressed: boolean
+  /** When the person wrote it, epoch ms; null where nothing tells. A word of approval counts for plans shown before only. */
+  at: number | null
 }
 
 export interface RefineRequest {

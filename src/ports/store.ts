@@ -120,7 +120,8 @@ export interface Store extends AsyncDisposable {
   /**
    * Applies one event when the fence holds and the event can happen in the task's status; a conflict changes nothing. Also a conflict:
    * `submitted` and `claimed` (submit and claim write them), `approved` with another hash than the current round's, a step that starts
-   * twice or ends without having started, `released` of a run that has begun. Throws for a new round under a number that is taken.
+   * twice or ends without having started, `released` of a run that has begun, `approved` and `plan_edited` once the approval has
+   * expired, a plan for a task whose cancel was requested. Throws for a new round under a number that is taken.
    */
   apply(taskId: number, event: TaskEvent, fence: Fence): Promise<ApplyResult>
   /** Marks one input as saved or failed. */

@@ -48,42 +48,14 @@ export function createApply({ db, reader, append }: Context): Apply {
   const followers = db.prepare<[number], { id: number }>(
     'UPDATE task SET waits = 0 WHERE after_id = CAST(? AS INTEGER) AND after_id IS NOT NULL AND waits = 1 RETURNING id',
   )
-  const hashOf = db.prepare<[number, number], { hash: string }>(
-    'SELECT hash FROM round WHERE task_id = ? AND number = ?',
-  )
-  const stateOf = db.prepare<[number, number, number], { state: string }>(
-    'SELECT state FROM step WHERE task_id = ? AND round = ? AND number = ?',
-  )
+  const holds = createHolds(db)
   const project = createProjection(db)
-
-  /** What must hold beyond the status: the fence, and what the event itself says about the task. */
-  function holds(row: TaskRow, event: TaskEvent, fence: Fence): boolean {
-    if (fence.status !== undefined && fence.status !== row.status) return false
-    if (fence.leaseId !== undefined && fence.leaseId !== row.lease_id) return false
-    if (fence.hash !== undefined && fence.hash !== hashOf.get(row.id, row.round)?.hash) return false
-    switch (event.kind) {
-      case 'submitted':
-      case 'claimed':
-        return false
-      case 'approved':
-        return event.hash === hashOf.get(row.id, row.round)?.hash
-      case 'released':
-        // Nobody would ever take it again: a run that has begun is not begun a second time.
-        return row.status !== 'running' || row.steps_begun === 0
-      case 'step_started':
-        return event.round === row.round && stateOf.get(row.id, event.round, event.index)?.state === 'waiting'
-      case 'step_ended':
-        return event.round === row.round && stateOf.get(row.id, event.round, event.index)?.state === 'running'
-      default:
-        return true
-    }
-  }
 
   return (commit, { taskId, event, fence, now }) => {
     const row = reader.row(taskId)
     if (row === undefined) return { kind: 'conflict', task: undefined }
     const to = nextStatus(row.status, event.kind)
-    if (to === undefined || !holds(row, event, fence)) return { kind: 'conflict', task: reader.whole(row) }
+    if (to === undefined || !holds(row, { event, fence, now })) return { kind: 'conflict', task: reader.whole(row) }
     const ends = isFinal(to)
     const keeps = keepsLease(to, event) ? 1 : 0
     const moved = move.run({
@@ -102,6 +74,50 @@ export function createApply({ db, reader, append }: Context): Apply {
     const task = reader.get(taskId)
     if (task === undefined) throw new Error(`task ${taskId} vanished inside a transaction`)
     return { kind: 'applied', task }
+  }
+}
+
+/** What must hold beyond the status: the fence, and what the event itself says about the task. */
+function createHolds(db: Database): (row: TaskRow, request: Omit<ApplyRequest, 'taskId'>) => boolean {
+  const hashOf = db.prepare<[number, number], { hash: string }>(
+    'SELECT hash FROM round WHERE task_id = ? AND number = ?',
+  )
+  const stateOf = db.prepare<[number, number, number], { state: string }>(
+    'SELECT state FROM step WHERE task_id = ? AND round = ? AND number = ?',
+  )
+  const expiryOf = db.prepare<[number, number], { at: number }>(
+    'SELECT expires_at AS at FROM approval WHERE task_id = ? AND round = ? AND open = 1',
+  )
+
+  /** Also where no worker is running to settle what has expired. */
+  const isOpen = (row: TaskRow, now: number) => (expiryOf.get(row.id, row.round)?.at ?? 0) > now
+
+  return (row, { event, fence, now }) => {
+    if (fence.status !== undefined && fence.status !== row.status) return false
+    if (fence.leaseId !== undefined && fence.leaseId !== row.lease_id) return false
+    if (fence.hash !== undefined && fence.hash !== hashOf.get(row.id, row.round)?.hash) return false
+    switch (event.kind) {
+      case 'submitted':
+      case 'claimed':
+        return false
+      case 'planned':
+      case 'plan_allowed':
+        // Whoever wants it cancelled was told that it stops.
+        return row.cancel_by === null
+      case 'approved':
+        return event.hash === hashOf.get(row.id, row.round)?.hash && isOpen(row, now)
+      case 'plan_edited':
+        return isOpen(row, now)
+      case 'released':
+        // Nobody would ever take it again: a run that has begun is not begun a second time.
+        return row.status !== 'running' || row.steps_begun === 0
+      case 'step_started':
+        return event.round === row.round && stateOf.get(row.id, event.round, event.index)?.state === 'waiting'
+      case 'step_ended':
+        return event.round === row.round && stateOf.get(row.id, event.round, event.index)?.state === 'running'
+      default:
+        return true
+    }
   }
 }
 

@@ -83,7 +83,7 @@ export function toSummary(row: TaskRow): TaskSummary {
     description: row.description,
     kind: row.kind,
     parentId: row.parent_id,
-    afterId: row.after_id,
+    afterId: row.waits === 1 ? row.after_id : null,
     status: row.status,
     requester: {
       platform: columns.platform(row.requester_platform),

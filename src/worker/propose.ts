@@ -1,6 +1,8 @@
 /** Where a plan comes from: written as code, taken over from the parent, or asked of the model. */
-import type { Plan } from '../core/plan.ts'
-import { currentRound, type PlanAuthor, type PlanningPhase, type Task } from '../core/task.ts'
+import { isSuccess } from '../core/outcome.ts'
+import { type Plan, planSchema } from '../core/plan.ts'
+import { firstUnfinished } from '../core/resume.ts'
+import { currentRound, type PlanAuthor, type PlanningPhase, type Round, type Task } from '../core/task.ts'
 import { parseVerbatim } from '../core/verbatim.ts'
 import type { PastRound, PlanReply, PlanRequest } from '../ports/planner.ts'
 import { historyOf } from './history.ts'
@@ -20,16 +22,25 @@ export async function givenPlan({ store }: WorkerOptions, task: Task): Promise<P
   return { kind: 'plan', plan: { commands, summary: '', network: null }, author: { kind: 'verbatim' } }
 }
 
-/** The parent's last plan; for a resume, what had not ended well of it. */
+/** The parent's plan once more; for a resume, what had not ended well of it. */
 async function inheritedPlan(store: WorkerOptions['store'], task: Task): Promise<Proposed | undefined> {
   const parent = task.parentId === null ? undefined : await store.get(task.parentId)
   const round = parent === undefined ? undefined : currentRound(parent)
-  if (round === undefined) return undefined
-  const { plan, author, steps } = round
-  if (task.kind === 'rerun') return { kind: 'plan', plan, author }
-  const first = steps.findIndex((step) => step.state !== 'ended' || step.end?.kind !== 'exited' || step.end.code !== 0)
-  const commands = plan.commands.slice(Math.max(first, 0))
-  return { kind: 'plan', plan: { ...plan, commands }, author }
+  if (parent === undefined || round === undefined) return undefined
+  if (task.kind === 'rerun') return wholePlan(parent, round)
+  const first = firstUnfinished(round)
+  if (first === undefined) return { kind: 'invalid', why: 'every command had ended well, nothing is left', model: '' }
+  return { kind: 'plan', plan: { ...round.plan, commands: round.plan.commands.slice(first) }, author: round.author }
+}
+
+/** A repair stands on what went well before it: in an empty folder that comes first. Undefined when it is too long for one plan. */
+function wholePlan({ rounds }: Task, { plan, author }: Round): Proposed | undefined {
+  const before = rounds.slice(0, -1)
+  const went = before.flatMap(({ steps }) => steps.filter(({ end }) => end !== null && isSuccess(end)))
+  const network = plan.network ?? before.findLast((round) => round.plan.network !== null)?.plan.network ?? null
+  const commands = [...went.map(({ command }) => command), ...plan.commands]
+  const whole = planSchema.safeParse({ ...plan, commands, network })
+  return whole.success ? { kind: 'plan', plan: whole.data, author } : undefined
 }
 
 export interface AskOptions {

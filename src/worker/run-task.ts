@@ -4,6 +4,7 @@ import type { FailureReason } from '../core/outcome.ts'
 import { currentRound, isFinal, type Task } from '../core/task.ts'
 import { SandboxError } from '../ports/sandbox.ts'
 import { StoreError } from '../ports/store.ts'
+import { WorkspaceError } from '../ports/workspace.ts'
 import type { WorkerOptions } from './options.ts'
 import { planRound } from './plan-round.ts'
 import { runRound } from './run-round.ts'
@@ -31,9 +32,15 @@ export async function runTask(options: WorkerOptions, run: TaskRun): Promise<voi
   }
 }
 
-async function prepare({ workspace, sandbox }: WorkerOptions, { task }: TaskRun): Promise<void> {
+/** A task that goes on with another's files never runs without them. */
+async function prepare({ store, workspace, sandbox }: WorkerOptions, { task }: TaskRun): Promise<void> {
   const continues = task.kind === 'refine' || task.kind === 'resume'
-  const copyFrom = continues && task.parentId !== null && (await workspace.exists(task.parentId)) ? task.parentId : null
+  const parent = continues && task.parentId !== null ? await store.get(task.parentId) : undefined
+  const copyFrom = parent !== undefined && (await workspace.exists(parent.id)) ? parent.id : null
+  const hadFolder = parent !== undefined && parent.startedAt !== null
+  if (hadFolder && copyFrom === null && task.rounds.length === 0) {
+    throw new WorkspaceError('workspace_lost', `the folder of task ${parent.id} is gone`)
+  }
   await workspace.prepare(task.id, { copyFrom, owner: sandbox.owner(task.id) })
 }
 

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import { shortHash } from '../../src/core/approval.ts'
 import type { Place, Task } from '../../src/core/task.ts'
+import type { PlanVerdict } from '../../src/core/verdict.ts'
 import type { ReplyRequest } from '../../src/ports/inbox.ts'
 import { type Assembly, assemble, LOCAL, OPEN_ACCESS, person } from '../fakes/assembly.ts'
 import { scriptedPlan } from '../fakes/scripted-planner.ts'
@@ -19,7 +20,16 @@ async function submit(assembly: Assembly, text: string, more: object = {}): Prom
 let replies = 0
 function says(actor: typeof ana, text: string, more: Partial<ReplyRequest> = {}): ReplyRequest {
   replies += 1
-  return { actor, place: THREAD, text, attachments: [], dedupeKey: `reply-${replies}`, addressed: false, ...more }
+  return {
+    actor,
+    place: THREAD,
+    text,
+    attachments: [],
+    dedupeKey: `reply-${replies}`,
+    addressed: false,
+    at: null,
+    ...more,
+  }
 }
 
 /** A task whose plan waits for a decision. */
@@ -28,6 +38,28 @@ async function waiting(assembly: Assembly): Promise<Task & { status: 'awaiting_a
   const task = await assembly.until(id, 'awaiting_approval')
   if (task.status !== 'awaiting_approval') throw new Error(task.status)
   return task
+}
+
+/** As a worker leaves it that dies once the first `ended` commands have ended well. */
+async function interruptedAfter(assembly: Assembly, id: number, commands: string[], ended: number): Promise<void> {
+  const { store } = assembly
+  await store.claim({ id: 'w', leaseMs: 1000, only: id })
+  const verdict: PlanVerdict = { decision: 'allow', reasons: [], steps: [] }
+  const round = { round: 1, plan: { commands, summary: '', network: null }, hash: 'h', repairOf: null }
+  await store.apply(id, { kind: 'plan_allowed', ...round, author: { kind: 'verbatim' }, verdict }, {})
+  for (let index = 0; index < ended; index++) {
+    await store.apply(id, { kind: 'step_started', round: 1, index }, {})
+    await store.apply(id, { kind: 'step_ended', round: 1, index, end: { kind: 'exited', code: 0 } }, {})
+  }
+  const failed = {
+    kind: 'failed',
+    reason: 'interrupted',
+    detail: '',
+    step: null,
+    outputs: null,
+    redactions: 0,
+  } as const
+  if ((await store.apply(id, failed, {})).kind !== 'applied') throw new Error('not interrupted')
 }
 
 const ASKING = { box: { strength: 'none' as const } }
@@ -189,6 +221,20 @@ describe('a decision', () => {
     })
   })
 
+  it('after the expiry counts no more, also while no worker runs, and a new plan can be asked for', async () => {
+    await using assembly = await assemble({ ...ASKING, replies: [['touch x']] })
+    const worker = await assembly.startWorker()
+    const { id } = await waiting(assembly)
+    await worker.stop(true)
+    assembly.clock.advance(86_400_001)
+    expect(await assembly.inbox.act(ana, { verb: 'approve', taskId: id, hash: null })).toMatchObject({
+      kind: 'conflict',
+      sentence: expect.stringContaining('expired'),
+      task: { status: 'cancelled', cancellation: { reason: 'expired' } },
+    })
+    expect(await assembly.inbox.act(ana, { verb: 'retry', taskId: id, hash: null })).toMatchObject({ kind: 'done' })
+  })
+
   it('that nobody makes expires', async () => {
     await using assembly = await assemble({ ...ASKING, replies: [['touch x']] })
     await assembly.startWorker()
@@ -260,6 +306,52 @@ describe('children', () => {
     expect(child).toMatchObject({ status: 'done', rounds: [{ plan: { commands } }] })
   })
 
+  it('edited commands with an empty one are refused, never given to the model', async () => {
+    await using assembly = await assemble()
+    await assembly.startWorker()
+    const { id } = await submit(assembly, '!exit 1')
+    await assembly.until(id)
+    for (const commands of [['echo a', ' \n '], []]) {
+      const outcome = await assembly.inbox.act(LOCAL, { verb: 'edit', taskId: id, hash: null }, { commands })
+      expect(outcome).toMatchObject({ kind: 'invalid', sentence: expect.stringContaining('cannot be used') })
+    }
+  })
+
+  it('an approver who is on no other list edits what waits, and starts nothing of their own', async () => {
+    const slack = { ...OPEN_ACCESS.slack, users: ['ana'], approvers: ['lead'] }
+    await using assembly = await assemble({ access: { ...OPEN_ACCESS, slack } })
+    await assembly.startWorker()
+    const { id } = await submit(assembly, '!exit 1')
+    await assembly.until(id)
+    const edit = { verb: 'edit', taskId: id, hash: null } as const
+    expect(await assembly.inbox.act(person('lead'), edit, { commands: ['true'] })).toMatchObject({ kind: 'forbidden' })
+  })
+
+  it('run again exactly runs what went well before a repair, then the repair', async () => {
+    await using assembly = await assemble({ replies: [['echo one > a', 'false', 'echo never'], ['cat a']] })
+    await assembly.startWorker()
+    const { id } = await submit(assembly, 'write one')
+    expect((await assembly.until(id)).rounds).toHaveLength(2)
+    const outcome = await assembly.inbox.act(ana, { verb: 'rerun', taskId: id, hash: null })
+    if (outcome.kind !== 'done') throw new Error(outcome.sentence)
+    const again = await assembly.until(outcome.task.id)
+    expect(again).toMatchObject({ status: 'done', rounds: [{ plan: { commands: ['echo one > a', 'cat a'] } }] })
+  })
+
+  it.each([
+    [['cd /tmp', 'true'], 1, 'Start over instead'],
+    [['x=1; export x', 'true'], 1, 'Start over instead'],
+    [['true', 'true'], 2, 'nothing to resume'],
+  ])('resume of %j after %i commands is refused', async (commands, ended, sentence) => {
+    await using assembly = await assemble()
+    const { id } = await submit(assembly, commands.map((command) => `!${command}`).join('\n'))
+    await interruptedAfter(assembly, id, commands, ended)
+    expect(await assembly.inbox.act(ana, { verb: 'resume', taskId: id, hash: null })).toMatchObject({
+      kind: 'conflict',
+      sentence: expect.stringContaining(sentence),
+    })
+  })
+
   it('resume runs what is left, in a copy of the folder', async () => {
     await using assembly = await assemble({ replies: [['echo kept > a', 'sleep 1000', 'cat a']] })
     const worker = await assembly.startWorker()
@@ -276,6 +368,35 @@ describe('children', () => {
     await assembly.startWorker({ stepTimeoutMs: 300 })
     const resumed = await assembly.until(outcome.task.id, 'running')
     expect(resumed.rounds[0]?.plan.commands).toEqual(['sleep 1000', 'cat a'])
+  })
+
+  it('discard is refused while a child waits to go on with the files', async () => {
+    await using assembly = await assemble()
+    const worker = await assembly.startWorker()
+    const { id } = await submit(assembly, '!echo x > a')
+    await assembly.until(id)
+    await worker.stop(true)
+    const child = await assembly.inbox.reply(says(ana, 'use b'))
+    if (child.kind !== 'done') throw new Error(child.kind)
+    const discard = { verb: 'discard', taskId: id, hash: null } as const
+    expect(await assembly.inbox.act(ana, discard)).toMatchObject({
+      kind: 'conflict',
+      sentence: expect.stringContaining(`#${child.task.id}`),
+    })
+    expect(await assembly.workspace.exists(id)).toBe(true)
+    await assembly.inbox.act(ana, { verb: 'cancel', taskId: child.task.id, hash: null })
+    expect(await assembly.inbox.act(ana, discard)).toMatchObject({ kind: 'done' })
+  })
+
+  it('a refinement of files that are gone fails, instead of running without them', async () => {
+    await using assembly = await assemble({ replies: [['ls']] })
+    await assembly.startWorker()
+    const { id } = await submit(assembly, '!echo x > a')
+    await assembly.until(id)
+    await assembly.inbox.act(ana, { verb: 'discard', taskId: id, hash: null })
+    const child = await assembly.inbox.reply(says(ana, 'use b'))
+    if (child.kind !== 'done') throw new Error(child.kind)
+    expect(await assembly.until(child.task.id)).toMatchObject({ failure: { reason: 'workspace_lost' } })
   })
 
   it('discard removes what it left; the record stays', async () => {
@@ -379,6 +500,65 @@ describe('a reply in the thread', () => {
     await assembly.until(outcome.task.id, 'awaiting_approval')
     await assembly.inbox.reply(says(ana, 'yes'))
     expect((await assembly.until(outcome.task.id)).status).toBe('done')
+  })
+
+  it('that comes twice overtakes the waiting plan once, and never what it has made', async () => {
+    await using assembly = await assemble({ ...ASKING, replies: [['touch x'], ['touch y']] })
+    await assembly.startWorker()
+    const first = await waiting(assembly)
+    const request = says(ana, 'call it y')
+    const made = await assembly.inbox.reply(request)
+    if (made.kind !== 'done') throw new Error(made.kind)
+    await assembly.until(made.task.id, 'awaiting_approval')
+    expect(await assembly.inbox.reply(request)).toMatchObject({
+      kind: 'done',
+      task: { id: made.task.id, status: 'awaiting_approval' },
+      sentence: `Task #${made.task.id} continues from #${first.id}.`,
+    })
+    expect((await assembly.store.get(made.task.id))?.status).toBe('awaiting_approval')
+  })
+
+  it.each(['reply', 'replan'] as const)('(%s) that is refused leaves the waiting plan as it is', async (how) => {
+    const limits = { perRequester: 1, perPlace: 100, total: 100 }
+    await using assembly = await assemble({ ...ASKING, replies: [['touch x']], inbox: { limits } })
+    await assembly.startWorker()
+    const { id } = await waiting(assembly)
+    const outcome =
+      how === 'reply'
+        ? await assembly.inbox.reply(says(ana, 'call it y'))
+        : await assembly.inbox.act(ana, { verb: 'replan', taskId: id, hash: null })
+    expect(outcome.kind).toBe('full')
+    expect((await assembly.store.get(id))?.status).toBe('awaiting_approval')
+  })
+
+  it('replan puts the waiting plan aside for a new one, which is planned at once', async () => {
+    await using assembly = await assemble({ ...ASKING, replies: [['touch x'], ['touch y']] })
+    await assembly.startWorker()
+    const { id } = await waiting(assembly)
+    const again = { verb: 'replan', taskId: id, hash: null } as const
+    const outcome = await assembly.inbox.act(ana, again, { dedupeKey: 'replan-1' })
+    if (outcome.kind !== 'done') throw new Error(outcome.sentence)
+    expect(outcome.task).toMatchObject({ kind: 'retry', parentId: id, afterId: null })
+    expect(await assembly.store.get(id)).toMatchObject({ cancellation: { reason: 'superseded' } })
+    await assembly.until(outcome.task.id, 'awaiting_approval')
+    expect(await assembly.inbox.act(ana, again, { dedupeKey: 'replan-1' })).toMatchObject({
+      task: { id: outcome.task.id },
+    })
+  })
+
+  it('yes, written before the plan was changed, does not approve what it has become', async () => {
+    await using assembly = await assemble({ ...ASKING, replies: [['touch x']] })
+    await assembly.startWorker()
+    const { id } = await waiting(assembly)
+    const at = assembly.clock.now() + 1000
+    assembly.clock.advance(2000)
+    await assembly.inbox.act(ana, { verb: 'edit', taskId: id, hash: null }, { commands: ['touch y'] })
+    expect(await assembly.inbox.reply(says(ana, 'yes', { at }))).toMatchObject({
+      kind: 'conflict',
+      sentence: expect.stringContaining('changed'),
+    })
+    expect((await assembly.store.get(id))?.status).toBe('awaiting_approval')
+    expect(await assembly.inbox.reply(says(ana, 'yes', { at: at + 2000 }))).toMatchObject({ kind: 'done' })
   })
 
   it('where there is no task is said so', async () => {

@@ -140,12 +140,12 @@ test('an edited plan takes the place of the one that was asked about, and only i
   await using bench = await openBench()
   const { store } = bench
   const id = await taskIn(store, 'awaiting_approval')
-  await applied(store, id, { kind: 'plan_edited', expiresAt: 77, ...plannedRound(1, ['pwd']) })
+  await applied(store, id, { kind: 'plan_edited', expiresAt: 9e15, ...plannedRound(1, ['pwd']) })
   expect((await store.apply(id, { kind: 'approved', by: ANA, hash: HASH }, {})).kind).toBe('conflict')
   const task = await store.get(id)
   expect(task?.rounds).toHaveLength(1)
   expect(task?.rounds[0]?.steps.map((step) => step.command)).toEqual(['pwd'])
-  expect(task?.approval).toMatchObject({ expiresAt: 77, decision: null })
+  expect(task?.approval).toMatchObject({ expiresAt: 9e15, decision: null })
   await applied(store, id, { kind: 'approved', by: ANA, hash: plannedRound(1, ['pwd']).hash })
 })
 
@@ -173,4 +173,28 @@ test('the first wish to cancel is the one that is kept', async () => {
   await applied(store, id, { kind: 'cancel_requested', by: ANA })
   await applied(store, id, { kind: 'cancel_requested', by: { ...ANA, userId: 'U2' } })
   expect((await store.get(id))?.cancelRequestedBy).toEqual(ANA)
+})
+
+test('an approval or an edit after the expiry is a conflict, also where nobody has settled it yet', async () => {
+  await using bench = await openBench()
+  const { store, clock } = bench
+  const id = await taskIn(store, 'awaiting_approval')
+  const approval = (await store.get(id))?.approval
+  clock.set((approval?.expiresAt ?? 0) - 1)
+  await applied(store, id, { kind: 'reminded' })
+  clock.set(approval?.expiresAt ?? 0)
+  const edited: TaskEvent = { kind: 'plan_edited', expiresAt: 9e15, ...plannedRound(1, ['pwd']) }
+  for (const event of [{ kind: 'approved', by: ANA, hash: HASH } as const, edited]) {
+    expect((await store.apply(id, event, {})).kind).toBe('conflict')
+  }
+  await applied(store, id, { kind: 'expired' })
+})
+
+test.each([planned(), EVENTS.plan_allowed])('a task whose cancel was requested takes no plan: $kind', async (plan) => {
+  await using bench = await openBench()
+  const { store } = bench
+  const id = await taskIn(store, 'planning')
+  await applied(store, id, { kind: 'cancel_requested', by: ANA })
+  expect(await store.apply(id, plan, {})).toMatchObject({ kind: 'conflict', task: { status: 'planning' } })
+  await applied(store, id, cancelled())
 })

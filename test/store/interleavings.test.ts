@@ -94,6 +94,7 @@ function isClaimable(model: Model, task: ModelTask): boolean {
 /** What the model says of an event; undefined: a conflict. */
 function expected(task: ModelTask, event: TaskEvent): TaskStatus | undefined {
   if (event.kind === 'step_started' && (task.starts.get(event.round) ?? 0) > 0) return undefined
+  if ((event.kind === 'planned' || event.kind === 'plan_allowed') && task.cancelWanted) return undefined
   if (event.kind === 'released' && task.status === 'running' && task.begun) return undefined
   return nextStatus(task.status, event.kind)
 }
