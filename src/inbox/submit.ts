@@ -1,5 +1,6 @@
 import { MAX_DESCRIPTION_BYTES } from '../core/plan.ts'
 import type { InputFile, Task } from '../core/task.ts'
+import { verbatimFault } from '../core/verbatim.ts'
 import type { Attachment, Refusal, SubmitRequest } from '../ports/inbox.ts'
 import type { NewTask, QueueLimits, Store } from '../ports/store.ts'
 import type { Breaker } from './breaker.ts'
@@ -37,6 +38,8 @@ export function checkText(text: string): Refusal | undefined {
   if (text.trim() === '') return { kind: 'invalid', sentence: 'Say what you want done, in a sentence.' }
   if (text.includes('\0'))
     return { kind: 'invalid', sentence: 'The request has a NUL character; send it as plain text.' }
+  const fault = verbatimFault(text)
+  if (fault !== undefined) return { kind: 'invalid', sentence: fault }
   if (Buffer.byteLength(text) <= MAX_DESCRIPTION_BYTES) return undefined
   return {
     kind: 'invalid',

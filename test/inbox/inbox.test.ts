@@ -77,6 +77,7 @@ describe('submit', () => {
     ['', 'Say what you want done'],
     ['   \n', 'Say what you want done'],
     ['a\0b', 'NUL'],
+    ['!', 'nothing to run'],
     ['x'.repeat(16 * 1024 + 1), '16 KiB'],
   ])('of %j is refused with what to do', async (text, sentence) => {
     await using assembly = await assemble()
