@@ -3,6 +3,7 @@ import { type ApprovedPlan, allowPlan, approvePlan } from '../core/approval.ts'
 import { describeStepEnd, type FailureReason, isSuccess, type StepEnd } from '../core/outcome.ts'
 import { hashFor } from '../core/review.ts'
 import { currentRound, type Round, type Task } from '../core/task.ts'
+import type { SandboxSession } from '../ports/sandbox.ts'
 import { answerFor } from './answer.ts'
 import type { WorkerOptions } from './options.ts'
 import type { TaskRun } from './task-run.ts'
@@ -14,12 +15,9 @@ export async function runRound(options: WorkerOptions, run: TaskRun): Promise<vo
   if (round === undefined) throw new Error('a running task without a round')
   const plan = await approvedPlan(options, run.task, round)
   if (plan === undefined) return fail(run, 'denied_by_policy', CHANGED, null)
-  for (const step of round.steps) {
-    if (step.state !== 'waiting') continue
-    const end = await runStep(options, run, plan, round, step.index)
-    if (end === undefined) return
-    if (!isSuccess(end)) return afterFailure(options, run, round, step.index, end)
-  }
+  const end = await runSteps(options, run, plan, round)
+  if (end === undefined) return
+  if (!isSuccess(end.end)) return afterFailure(options, run, round, end.index, end.end)
   await finish(options, run)
 }
 
@@ -33,22 +31,57 @@ async function approvedPlan(options: WorkerOptions, task: Task, round: Round): P
   return hash === round.hash ? allowPlan(round.plan, hash, round.verdict) : undefined
 }
 
-/** Undefined when the lease was lost on the way. */
-async function runStep(
+interface LastStep {
+  index: number
+  end: StepEnd
+}
+
+/**
+ * Runs what waits of the round, until a step does not end well; answers the last one, undefined when the lease was lost on the way.
+ * That a step begins is on disk before it runs. It shares a commit with the end of the one before.
+ */
+async function runSteps(
   options: WorkerOptions,
   run: TaskRun,
   plan: ApprovedPlan,
   round: Round,
-  index: number,
-): Promise<StepEnd | undefined> {
+): Promise<LastStep | undefined> {
+  const waiting = round.steps.filter((step) => step.state === 'waiting').map((step) => step.index)
+  if (waiting.length === 0) throw new Error('a running round without a step left to run')
+  const begins = (index: number) => run.apply({ kind: 'step_started', round: round.number, index })
   const session = await run.session(plan)
+  let last: LastStep | undefined
+  for (const [at, index] of waiting.entries()) {
+    if (at === 0 && !(await begins(index))) return undefined
+    const end = await runStep(options, run, { session, plan, round, index })
+    const next = isSuccess(end) ? waiting[at + 1] : undefined
+    const ended = run.apply({ kind: 'step_ended', round: round.number, index, end })
+    const applied = await Promise.all([ended, next === undefined ? true : begins(next)])
+    if (applied.includes(false)) return undefined
+    last = { index, end }
+    if (next === undefined) break
+  }
+  return last
+}
+
+interface StepRun {
+  session: SandboxSession
+  plan: ApprovedPlan
+  round: Round
+  index: number
+}
+
+async function runStep(
+  options: WorkerOptions,
+  run: TaskRun,
+  { session, plan, round, index }: StepRun,
+): Promise<StepEnd> {
   const log = await run.log()
-  if (!(await run.apply({ kind: 'step_started', round: round.number, index }))) return undefined
   const startedAt = options.clock.now()
   await log.stepStarted(round.number, index, round.steps.length, plan.plan.commands[index] ?? '')
   const end = await runBounded(options, run, session.run.bind(session, plan, index))
   await log.stepEnded(round.number, index, end, Math.max(0, options.clock.now() - startedAt))
-  return (await run.apply({ kind: 'step_ended', round: round.number, index, end })) ? end : undefined
+  return end
 }
 
 type RunStep = (step: {
