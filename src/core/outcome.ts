@@ -74,7 +74,6 @@ const CANCEL_SENTENCES = {
   rejected: 'The plan was rejected.',
   expired: 'Nobody decided on the plan in time.',
   superseded: 'A newer request took its place.',
-  discarded: 'Discarded.',
 } as const
 export type CancelReason = keyof typeof CANCEL_SENTENCES
 export const CANCEL_REASONS = Object.keys(CANCEL_SENTENCES) as readonly CancelReason[]

@@ -117,7 +117,11 @@ function createQuestions(store: Store, workspace: Workspace, door: Door): Questi
       const found = await viewing(actor, taskId)
       if (found.kind !== 'found') return found
       const isOver = async () => isFinal((await store.get(taskId))?.status ?? 'done')
-      return { kind: 'lines', lines: workspace.follow(taskId, offset, { signal, isOver }) }
+      const onChange = (listener: () => void) =>
+        store.watch((change) => {
+          if (change.taskId === taskId) listener()
+        })
+      return { kind: 'lines', lines: workspace.follow(taskId, offset, { signal, isOver, onChange }) }
     },
     async wholeLog(actor, taskId) {
       const found = await viewing(actor, taskId)

@@ -5,6 +5,7 @@
 import { createReadStream } from 'node:fs'
 import { assertNever, errorLine } from '../core/errors.ts'
 import type { InputFile, InputSource, Platform, Task } from '../core/task.ts'
+import type { Clock } from '../ports/clock.ts'
 import type { Logger } from '../ports/logger.ts'
 import type { Store } from '../ports/store.ts'
 import type { Workspace } from '../ports/workspace.ts'
@@ -21,35 +22,60 @@ export interface InputFetcher {
 export interface InputFetcherOptions {
   store: Store
   workspace: Workspace
+  clock: Clock
   logger: Logger
   fetchInput: FetchInput
   signal: AbortSignal
 }
 
-export function createInputFetcher(options: InputFetcherOptions): InputFetcher {
-  const { store, logger } = options
-  const running = new Map<number, Promise<void>>()
+/** After a store that could not be written: nothing else would ever come back to the task. */
+const RETRY_MS = 30_000
 
-  async function fetchAll(task: Task): Promise<void> {
+export function createInputFetcher(options: InputFetcherOptions): InputFetcher {
+  const { store, logger, clock, signal } = options
+  const running = new Map<number, Promise<void>>()
+  const retries = new Map<number, Disposable>()
+  /** What is done with an input but not written down yet: another try must not save the file a second time. */
+  const unwritten = new Map<string, InputFile>()
+  signal.addEventListener('abort', () => {
+    for (const retry of retries.values()) retry[Symbol.dispose]()
+  })
+
+  function begin(taskId: number): void {
+    retries.get(taskId)?.[Symbol.dispose]()
+    retries.delete(taskId)
+    if (running.has(taskId)) return
+    running.set(
+      taskId,
+      fetchAll(taskId).finally(() => running.delete(taskId)),
+    )
+  }
+
+  async function fetchAll(taskId: number): Promise<void> {
     try {
+      const task = await store.get(taskId)
+      if (task?.status !== 'pending') return
       for (const [index, input] of task.inputs.entries()) {
-        if (input.state === 'waiting') await fetchOne(task, index, input)
+        if (input.state === 'waiting') await fetchOne(taskId, index, input)
       }
-      await finish(task.id)
+      await finish(taskId)
     } catch (error) {
-      if (options.signal.aborted) return
-      logger.error({ taskId: task.id, error: errorLine(error) }, `[TASK ${task.id}] fetching its files failed`)
+      if (signal.aborted) return
+      const what = 'fetching its files was cut short; it will be tried again'
+      logger.error({ taskId, error: errorLine(error) }, `[TASK ${taskId}] ${what}`)
+      retries.set(
+        taskId,
+        clock.after(RETRY_MS, () => begin(taskId)),
+      )
     }
   }
 
-  async function fetchOne(task: Task, index: number, input: InputFile): Promise<void> {
-    try {
-      const saved = await save(options, task.id, input)
-      await store.setInput(task.id, index, { ...input, ...saved, state: 'saved' })
-    } catch (error) {
-      options.signal.throwIfAborted()
-      await store.setInput(task.id, index, { ...input, state: 'failed', problem: errorLine(error) })
-    }
+  async function fetchOne(taskId: number, index: number, input: InputFile): Promise<void> {
+    const key = `${taskId}:${index}`
+    const fetched = unwritten.get(key) ?? (await outcomeOf(options, taskId, input))
+    unwritten.set(key, fetched)
+    await store.setInput(taskId, index, fetched)
+    unwritten.delete(key)
   }
 
   async function finish(taskId: number): Promise<void> {
@@ -60,16 +86,20 @@ export function createInputFetcher(options: InputFetcherOptions): InputFetcher {
   }
 
   return {
-    fetch(task) {
-      if (running.has(task.id)) return
-      running.set(
-        task.id,
-        fetchAll(task).finally(() => running.delete(task.id)),
-      )
-    },
+    fetch: (task) => begin(task.id),
     async idle() {
       while (running.size > 0) await Promise.all(running.values())
     },
+  }
+}
+
+/** The input as saved, or with why it could not be. Throws only when the fetcher is stopped. */
+async function outcomeOf(options: InputFetcherOptions, taskId: number, input: InputFile): Promise<InputFile> {
+  try {
+    return { ...input, ...(await save(options, taskId, input)), state: 'saved' }
+  } catch (error) {
+    options.signal.throwIfAborted()
+    return { ...input, state: 'failed', problem: errorLine(error) }
   }
 }
 

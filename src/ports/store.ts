@@ -175,8 +175,6 @@ export interface Store extends AsyncDisposable {
   /** A small value that outlives the process: a command's registration hash, a welcome that was posted. */
   getNote(key: string): Promise<string | undefined>
   setNote(key: string, value: string): Promise<void>
-  /** True the first time this key is seen. */
-  markSeen(key: string): Promise<boolean>
 
   /**
    * Tasks that ended before `before`, oldest first, that nothing needs any more: no live child, none that waits for them, no live

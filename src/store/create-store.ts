@@ -120,7 +120,6 @@ function createRecordSide({ db, read, write, now }: Session) {
     listAudit: (query) => read(() => audit.list(query)),
     getNote: (key) => read(() => notes.get(key)),
     setNote: (key, value) => write(() => notes.put(key, value)),
-    markSeen: (key) => write(() => notes.markSeen(key, now())),
     expiredTasks: (before, limit) => read(() => retention.expired(before, limit)),
     deleteTask: (taskId) =>
       write((commit) => {

@@ -2,9 +2,6 @@ import type { Database } from 'better-sqlite3'
 import type { AuditEntry, WorkerRow } from '../ports/store.ts'
 import { columns } from './json-columns.ts'
 
-/** Platforms redeliver for hours at most. */
-const SEEN_KEPT_MS = 30 * 24 * 60 * 60 * 1000
-
 type AuditRow = Pick<AuditEntry, 'id' | 'at' | 'action' | 'detail'> & {
   platform: string
   scope: string
@@ -81,17 +78,8 @@ export function createNotes(db: Database) {
   const put = db.prepare<[string, string]>(
     'INSERT INTO note (key, value) VALUES (?, ?) ON CONFLICT (key) DO UPDATE SET value = excluded.value',
   )
-  const see = db.prepare<[string, number]>('INSERT INTO seen (key, at) VALUES (?, ?) ON CONFLICT DO NOTHING')
-  const forget = db.prepare<[number]>(
-    'DELETE FROM seen WHERE key IN (SELECT key FROM seen WHERE at < ? ORDER BY at LIMIT 2)',
-  )
   return {
     get: (key: string) => get.get(key)?.value,
     put: (key: string, value: string) => void put.run(key, value),
-    markSeen(key: string, now: number): boolean {
-      // Two go for each that comes: the table shrinks to what is recent without ever holding up a write.
-      forget.run(now - SEEN_KEPT_MS)
-      return see.run(key, now).changes === 1
-    },
   }
 }

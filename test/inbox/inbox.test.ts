@@ -1,8 +1,9 @@
-import { describe, expect, it } from 'vitest'
+import { describe, expect, it, vi } from 'vitest'
 import { shortHash } from '../../src/core/approval.ts'
 import type { Place, Task } from '../../src/core/task.ts'
 import type { PlanVerdict } from '../../src/core/verdict.ts'
 import type { ReplyRequest } from '../../src/ports/inbox.ts'
+import { StoreError } from '../../src/ports/store.ts'
 import { type Assembly, assemble, LOCAL, OPEN_ACCESS, person } from '../fakes/assembly.ts'
 import { scriptedPlan } from '../fakes/scripted-planner.ts'
 
@@ -141,6 +142,43 @@ describe('submit', () => {
     expect(task).toMatchObject({ status: 'done', inputs: [{ name: 'data.csv', state: 'saved', sizeBytes: 8 }] })
     expect((await assembly.workspace.tail(id, 10)).lines.map((line) => line.text)).toContain('1,2')
   })
+
+  it.each(['setInput', 'apply'] as const)(
+    'goes on with its files when the store could not be written once: %s',
+    async (what) => {
+      const bytes = (async function* () {
+        yield Buffer.from('a,b')
+      })()
+      const fetched: string[] = []
+      await using assembly = await assemble({
+        inbox: {
+          fetchInput(_platform, ref) {
+            fetched.push(ref)
+            return Promise.resolve(bytes)
+          },
+        },
+      })
+      const { store } = assembly
+      const real = store[what]
+      const failing = () => {
+        Object.assign(store, { [what]: real })
+        return Promise.reject(new StoreError('busy', 'the store is busy'))
+      }
+      Object.assign(store, { [what]: failing })
+      const source = { kind: 'chat', platform: 'slack', ref: 'F1' }
+      const attachment = { name: 'data.csv', sizeBytes: 3, mimeType: 'text/csv', source }
+      const { id } = await submit(assembly, '!ls inputs', { attachments: [attachment] })
+      await assembly.inbox.idle()
+      expect(await assembly.store.claim({ id: 'w', leaseMs: 1000 })).toBeUndefined()
+      assembly.clock.advance(60_000)
+      await assembly.inbox.idle()
+      expect(await assembly.store.claim({ id: 'w', leaseMs: 1000 })).toMatchObject({
+        id,
+        inputs: [{ name: 'data.csv', state: 'saved' }],
+      })
+      expect(fetched).toEqual(['F1'])
+    },
+  )
 
   it('whose file cannot be fetched fails with its name and why', async () => {
     await using assembly = await assemble({
@@ -569,6 +607,20 @@ describe('a reply in the thread', () => {
 })
 
 describe('questions', () => {
+  it('a followed log ends when its task does, also with nothing more printed', async () => {
+    await using assembly = await assemble()
+    const { id } = await submit(assembly, '!true')
+    await assembly.workspace.prepare(id, { copyFrom: null, owner: null })
+    const followed = await assembly.inbox.follow(ana, id, 0, AbortSignal.timeout(30_000))
+    if (followed.kind !== 'lines') throw new Error(followed.kind)
+    const iterator = followed.lines[Symbol.asyncIterator]()
+    const idle = assembly.clock.waiting
+    const end = iterator.next()
+    await vi.waitFor(() => expect(assembly.clock.waiting).toBeGreaterThan(idle), { timeout: 10_000 })
+    await assembly.inbox.act(ana, { verb: 'cancel', taskId: id, hash: null })
+    expect(await end).toMatchObject({ done: true })
+  })
+
   it('show nobody what they may not see', async () => {
     await using assembly = await assemble()
     const { id } = await submit(assembly, '!true')

@@ -102,7 +102,7 @@ test('messages are kept by role, and a failure for good is set aside until a per
   expect(await store.delivery(999)).toBeUndefined()
 })
 
-test('the audit trail, notes and seen keys', async () => {
+test('the audit trail and notes', async () => {
   await using bench = await openBench()
   const { store, clock } = bench
   const actor = { platform: 'slack', scope: 'T1', channelId: 'C1', userId: 'U1', name: 'Ana' } as const
@@ -128,14 +128,6 @@ test('the audit trail, notes and seen keys', async () => {
   await store.setNote('welcome', 'posted')
   await store.setNote('welcome', 'posted twice')
   expect(await store.getNote('welcome')).toBe('posted twice')
-  expect([await store.markSeen('e1'), await store.markSeen('e1'), await store.markSeen('e2')]).toEqual([
-    true,
-    false,
-    true,
-  ])
-  clock.advance(31 * 86_400_000)
-  await store.markSeen('e3')
-  expect(await store.markSeen('e1'), 'forgotten after a month').toBe(true)
 })
 
 test('retention takes old finished tasks with everything of theirs, and none that is still needed', async () => {

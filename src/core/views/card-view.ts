@@ -145,8 +145,6 @@ function cancelledHeadline(task: Task & { status: 'cancelled' }, now: number): s
       return 'Cancelled: nobody decided on the plan in time'
     case 'superseded':
       return `Cancelled: a newer request${who} took its place`
-    case 'discarded':
-      return `Discarded${who}`
     default:
       return assertNever(reason)
   }

@@ -97,7 +97,6 @@ function interruptedControls(task: Task): ControlView[] {
 }
 
 function cancelledControls(task: Task): ControlView[] {
-  if (task.status === 'cancelled' && task.cancellation.reason === 'discarded') return []
   const isUndecided =
     task.status === 'cancelled' && (task.cancellation.reason === 'expired' || task.cancellation.reason === 'rejected')
   return [control(isUndecided ? 'replan' : 'retry', task), ...filesControl(task), ...logControl(task)]

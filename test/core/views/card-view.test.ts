@@ -190,7 +190,7 @@ describe('a card at the end', () => {
   })
 
   it('offers to plan again when nobody decided in time, and says why it was rejected', () => {
-    const cancelled = (reason: 'expired' | 'rejected' | 'discarded') =>
+    const cancelled = (reason: 'expired' | 'rejected') =>
       lines({
         ...sampleDetails(),
         status: 'cancelled',
@@ -201,7 +201,6 @@ describe('a card at the end', () => {
       '[Plan again](replan:42)',
     ])
     expect(cancelled('rejected')[0]).toBe('🛑 Cancelled: the plan was rejected by Ana')
-    expect(cancelled('discarded')).toEqual(['🛑 Discarded by Ana'])
   })
 
   it('links to the child that goes on from it', () => {
