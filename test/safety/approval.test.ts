@@ -136,7 +136,7 @@ describe('an approval', () => {
     await expect.poll(kinds, { timeout: 10_000 }).toEqual(['reminded', 'expired'])
     expect(await act(assembly, eve, 'approve', task)).toMatchObject({
       kind: 'conflict',
-      sentence: expect.stringContaining('already expired'),
+      sentence: expect.stringContaining('has expired'),
     })
   })
 })

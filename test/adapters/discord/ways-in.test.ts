@@ -185,6 +185,7 @@ test('replies in the thread go on with its task; what is noted, done, refused or
     actor: { channelId: channel.id },
     addressed: false,
     dedupeKey: `discord:${noted.id}`,
+    at: Number(BigInt(noted.id) >> 22n) + 1_420_070_400_000,
   })
   inbox.next.reply.push(() => ({ kind: 'forbidden', sentence: 'Only Ana may do this.' }))
   const refused = reply('cancel')

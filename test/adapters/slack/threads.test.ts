@@ -29,6 +29,7 @@ test('a reply in the thread reaches the inbox with the thread, the words and its
     text: 'use quality 80',
     addressed: false,
     dedupeKey: `slack:T0TEAM:C0BUILDS:${said.ts}`,
+    at: Math.floor(Number(said.ts) * 1000),
     place: { key: `T0TEAM/C0BUILDS/${ts}`, thread: true },
     actor: { userId: 'U0BEN' },
   })
