@@ -1,7 +1,6 @@
 /** The checks that Discord makes on a message before it takes it; what is wrong is told per field, as in its 50035 answers. */
 import { apiFault, type Json } from './discord-server-state.ts'
 
-const FLAG_SUPPRESS_EMBEDS = 1 << 2
 export const FLAG_EPHEMERAL = 1 << 6
 export const FLAG_SILENT = 1 << 12
 export const FLAG_COMPONENTS_V2 = 1 << 15
