@@ -34,7 +34,11 @@ const apiToken = z.strictObject({
 
 export const settingsSchema = z.strictObject({
   home: z.string().min(1).nullable().default(null).describe('Folder of tasks.db and tasks/; default: the clone'),
-  logLevel: z.enum(['debug', 'info', 'warn', 'error']).default('info'),
+  logLevel: z
+    .enum(['debug', 'info', 'warn', 'error'])
+    .nullable()
+    .default(null)
+    .describe("Of the program's own log; default: info, and warn where it would be written to a terminal"),
   api: z
     .strictObject({
       enabled: onOff(true),

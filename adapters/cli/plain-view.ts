@@ -30,7 +30,8 @@ function changeLine(task: Task): string {
   if (task.status === 'planning') return `${tag} ${planningWords(task.phase)}`
   const round = task.rounds.at(-1)
   if (task.status !== 'running' || round === undefined) return ''
-  const summary = oneLine(round.repairOf ?? round.plan.summary, 300)
+  const repairs = round.repairOf === null ? '' : `repairs ${round.repairOf}`
+  const summary = oneLine(round.plan.summary || repairs, 300)
   const count = round.plan.commands.length
   return `${tag} running ${count} command${count === 1 ? '' : 's'}${summary === '' ? '' : `: ${summary}`}`
 }

@@ -1,4 +1,5 @@
 /** What a person sees after `assistant start`: what is on, what is off and what would turn it on, and how to ask for the first task. */
+import { COMMAND } from '../../src/core/command.ts'
 import type { StartPart, StartStatus } from './deps.ts'
 import type { Paint } from './task-lines.ts'
 
@@ -26,8 +27,8 @@ function partLines({ name, state, detail, fix }: StartPart, width: number, paint
 }
 
 function askLines({ ask }: StartStatus, paint: Paint): string[] {
-  const where = ask.worker ? '' : ' (it waits until a worker runs: npx assistant worker)'
-  const words = ask.model ? [`npx assistant run 'how many lines of code are here?'`] : []
+  const where = ask.worker ? '' : ` (it waits until a worker runs: ${COMMAND} worker)`
+  const words = ask.model ? [`${COMMAND} run 'write the first 20 primes to primes.txt'`] : []
   const curl =
     ask.api === null
       ? []
@@ -38,7 +39,7 @@ function askLines({ ask }: StartStatus, paint: Paint): string[] {
   ]
   return [
     `${paint('bold', 'Ask for the first task')}, in another terminal${where}:`,
-    ...[`npx assistant run '!echo hello > hello.txt; ls -l'`, ...words, ...curl, ...chats].map((line) => `  ${line}`),
+    ...[`${COMMAND} run '!echo hello > hello.txt; ls -l'`, ...words, ...curl, ...chats].map((line) => `  ${line}`),
     ...(ask.api === null ? [] : [paint('dim', `  The API and a page to try it: ${ask.api}/docs`)]),
     paint('dim', '  Ctrl-C stops; tasks that run get a little time to finish.'),
   ]

@@ -5,6 +5,7 @@ import type { CliClient, CliDeps } from '../../adapters/cli/deps.ts'
 import { type Config, loadConfig } from '../../config/config.ts'
 import { terminalSettings } from '../../config/terminal.ts'
 import { type Actor, API_SCOPES } from '../core/actor.ts'
+import { COMMAND } from '../core/command.ts'
 import { SetupError } from '../core/errors.ts'
 import { knownBox } from './box.ts'
 import { liveWorkers } from './live-workers.ts'
@@ -47,7 +48,10 @@ export function createCliDeps(): CliDeps {
       const { createLogSink } = await import('./log-sink.ts')
       // What is said on the terminal may find nobody there either.
       process.stderr.on('error', () => undefined)
-      const parts = await openParts(loadConfig(), { writeLog: createLogSink(process.stdout) })
+      const config = loadConfig()
+      // A person looks at the start screen there; JSON lines of what goes well would push it away.
+      const logLevel = config.logLevel ?? (process.stdout.isTTY ? 'warn' : 'info')
+      const parts = await openParts({ ...config, logLevel }, { writeLog: createLogSink(process.stdout) })
       return startRoles(parts, roles)
     },
     async doctor(options) {
@@ -90,7 +94,7 @@ function existingStore(config: Config): Config {
   throw new SetupError(
     'no_store',
     `There are no tasks in ${config.home} yet.`,
-    'Start with `npm start` or `assistant run`, or set ASSISTANT_HOME.',
+    `Start with \`npm start\` or \`${COMMAND} run\`, or set ASSISTANT_HOME.`,
   )
 }
 

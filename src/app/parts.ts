@@ -44,7 +44,7 @@ export interface OpenOptions {
 export async function openParts(config: Config, { writeLog }: OpenOptions): Promise<Parts> {
   const clock = systemClock
   const redactor = createRedactor({ secrets: config.secrets })
-  const logger = createProgramLog(config.logLevel, redactor, writeLog)
+  const logger = createProgramLog(config.logLevel ?? 'info', redactor, writeLog)
   makeFolders(config)
   const store = createRedactingStore(await createStore({ file: config.databaseFile, clock, logger }), redactor)
   const workspace = createWorkspace({

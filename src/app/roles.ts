@@ -1,6 +1,7 @@
 /** Starting what `assistant start`, `worker`, `api` and `chat` run, and stopping it in order. */
 import type { Role, RunningRoles, StartPart, StartStatus } from '../../adapters/cli/deps.ts'
 import type { Config } from '../../config/config.ts'
+import { COMMAND } from '../core/command.ts'
 import { errorLine, SetupError } from '../core/errors.ts'
 import { SandboxError } from '../ports/sandbox.ts'
 import { startApiRole } from './api-role.ts'
@@ -86,7 +87,7 @@ async function addWorker(parts: Parts, started: Started): Promise<void> {
   } catch (error) {
     if (!(error instanceof SandboxError || error instanceof SetupError)) throw error
     logger.error({ code: error.code }, `no task can run: ${errorLine(error)}`)
-    const fix = error instanceof SetupError ? error.fix : 'Run `assistant doctor`: it says what to do.'
+    const fix = error instanceof SetupError ? error.fix : `Run \`${COMMAND} doctor\`: it says what to do.`
     started.parts.push({ name: 'Worker', state: 'problem', detail: `off: ${errorLine(error)}`, fix })
     // What it lacks may come: room on the disk, a setting of the kernel.
     if (error instanceof SandboxError) {
@@ -119,7 +120,8 @@ function sandboxPart(config: Config, role: WorkerRole, warnings: string[]): Star
   const first = missing[0]
   if (first === undefined) return { name: 'Sandbox', state: 'on', detail: 'bubblewrap, every layer', fix: null }
   const detail = `bubblewrap, without ${missing.map((layer) => layer.name).join(', ')}`
-  return { name: 'Sandbox', state: role.report.strength === 'full' ? 'on' : 'problem', detail, fix: first.fix }
+  // Weak is what an ordinary user's program can have: it holds, and what it lacks is named.
+  return { name: 'Sandbox', state: role.report.strength === 'none' ? 'problem' : 'on', detail, fix: first.fix }
 }
 
 async function modelPart(parts: Parts, started: Started): Promise<StartPart> {

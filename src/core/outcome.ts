@@ -1,4 +1,5 @@
 /** Every way a step and a task can end: closed lists, each with a sentence for people. */
+import { COMMAND } from './command.ts'
 import { assertNever } from './errors.ts'
 
 /** How one step ended. Returned by the sandbox, never thrown. */
@@ -59,7 +60,7 @@ const FAILURE_SENTENCES = {
   plan_invalid: 'The model gave no usable plan, asked three times.',
   refused_by_model: 'The model declined to do this.',
   denied_by_policy: 'The plan is not allowed by the policy.',
-  sandbox_unavailable: 'The sandbox cannot start on this machine. `assistant doctor` says what to do.',
+  sandbox_unavailable: `The sandbox cannot start on this machine. \`${COMMAND} doctor\` says what to do.`,
   input_unavailable: 'A file given with the request could not be fetched.',
   workspace_lost: "The task's folder disappeared while it ran.",
   disk_full: 'The disk of the server is full.',

@@ -87,7 +87,9 @@ function failedWords(
   const where = task.failure.step === null || step === '' ? '' : `: ${step}${how}${round === '' ? '' : ` (${round})`}`
   const detail = oneLine(task.failure.detail, 500)
   const sentence = failureSentence(task.failure.reason)
-  return { headline: `Task #${task.id} failed${where}`, body: detail === '' ? sentence : `${sentence} ${detail}` }
+  const isSaid = detail === '' || (where !== '' && end !== null && detail === describeStepEnd(end))
+  const body = isSaid ? sentence : `${sentence} ${detail.charAt(0).toUpperCase()}${detail.slice(1)}`
+  return { headline: `Task #${task.id} failed${where}`, body }
 }
 
 function interruptedWords(task: Ended): { headline: string; body: string } {
@@ -100,7 +102,7 @@ function outputNotes(task: Ended): string[] {
   const { outputs } = task
   const files = outputs === null || outputs.files === 0 ? [] : [filesNote(outputs.files, outputs.bytes)]
   const secrets = task.redactions === 0 ? [] : [`${formatCount(task.redactions, 'secret')} hidden in the output`]
-  return [...files, ...authorNote(task), ...secrets]
+  return [...authorNote(task), ...secrets, ...files]
 }
 
 function filesNote(files: number, bytes: number): string {

@@ -29,10 +29,10 @@ test('one screen: what is on, what is off, what would turn it on, and the first 
 
 test('plain words are offered only where there is a model, a chat only where it is connected', () => {
   const without = renderStartScreen(STATUS)
-  expect(without).not.toContain('how many lines')
+  expect(without).not.toContain('the first 20 primes')
   const ask = { api: null, slack: '/task list the files', discord: '/task run', model: true, worker: false }
   const text = renderStartScreen({ ...STATUS, ask })
-  expect(text).toContain('how many lines')
+  expect(text).toContain('the first 20 primes')
   expect(text).toContain('Slack: /task list the files')
   expect(text).not.toContain('curl')
   expect(text).toContain('until a worker runs')

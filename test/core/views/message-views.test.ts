@@ -40,9 +40,9 @@ describe('a result', () => {
     expect(renderLines(resultView(task, RESULT)).split('\n')).toEqual([
       '@U-ANA',
       '✅ Task #42 done in 2:04: 240 images converted',
-      '240 files, 18.4 MB',
       'planned by qwen3:8b',
       '1 secret hidden in the output',
+      '240 files, 18.4 MB',
       '[Retry](retry:42) [Run again exactly](rerun:42) [Files](files:42) [Full log](log:42)',
     ])
   })
@@ -73,6 +73,13 @@ describe('a result', () => {
       'planned by qwen3:8b',
       '[Retry](retry:42) [Edit plan](edit:42:7f3a9c01) [Full log](log:42)',
     ])
+  })
+
+  it('of a failure says a thing once, and begins each sentence as one', () => {
+    expect(resultView(failed('step_failed', 'exit 127'), RESULT).body).toBe('A command failed.')
+    expect(resultView(failed('planner_unreachable', 'connection refused'), RESULT).body).toMatch(
+      /\. Connection refused$/,
+    )
   })
 
   it('of an interruption offers to go on, and calls nobody after six hours', () => {
