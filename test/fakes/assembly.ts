@@ -69,7 +69,9 @@ export interface Assembly extends AsyncDisposable {
   startWorker(options?: Partial<WorkerOptions>): Promise<Worker>
   /** Submits as the local person. */
   ask(text: string): Promise<Task>
-  /** The task once it has this status, or any final one. */
+  /** Lets the clock go on while `what` is waited for: for whatever ends processes. */
+  passing<T>(what: Promise<T>): Promise<T>
+  /** The task once it has this status, or any final one; the clock goes on meanwhile. */
   until(taskId: number, status?: TaskStatus): Promise<Task>
   events(taskId: number): Promise<string[]>
 }
@@ -175,6 +177,17 @@ export async function assemble(options: AssemblyOptions = {}): Promise<Assembly>
     workers.push(worker)
     return worker
   }
+  async function untilStatus(taskId: number, status: TaskStatus | undefined): Promise<Task> {
+    for await (const task of inbox.watch(LOCAL, taskId, AbortSignal.timeout(50_000))) {
+      if (task.status === status || isFinal(task.status)) return task
+    }
+    throw new Error(`task ${taskId} did not get there: ${logged.join('\n')}`)
+  }
+  /** The grace between TERM and KILL is the clock's: a process that was missed by TERM is ended only when time goes on. */
+  async function passing<T>(what: Promise<T>): Promise<T> {
+    const ticking = setInterval(() => manual.advance(100), 250)
+    return what.finally(() => clearInterval(ticking))
+  }
   return {
     folder,
     clock: manual,
@@ -202,12 +215,8 @@ export async function assemble(options: AssemblyOptions = {}): Promise<Assembly>
       if (outcome.kind !== 'created') throw new Error(JSON.stringify(outcome))
       return outcome.task
     },
-    async until(taskId, status) {
-      for await (const task of inbox.watch(LOCAL, taskId, AbortSignal.timeout(50_000))) {
-        if (task.status === status || isFinal(task.status)) return task
-      }
-      throw new Error(`task ${taskId} did not get there: ${logged.join('\n')}`)
-    },
+    passing,
+    until: (taskId, status) => passing(untilStatus(taskId, status)),
     async events(taskId) {
       const events = await store.events({ taskId, afterId: 0, limit: 1000 })
       return events.map((each) => each.event.kind).filter((kind) => kind !== 'phase')

@@ -264,7 +264,7 @@ describe('a decision', () => {
     await using assembly = await assemble({ ...ASKING, replies: [['touch x']] })
     const worker = await assembly.startWorker()
     const { id } = await waiting(assembly)
-    await worker.stop(true)
+    await assembly.passing(worker.stop(true))
     assembly.clock.advance(86_400_001)
     expect(await assembly.inbox.act(ana, { verb: 'approve', taskId: id, hash: null })).toMatchObject({
       kind: 'conflict',
@@ -398,7 +398,7 @@ describe('children', () => {
     await expect
       .poll(async () => (await assembly.store.get(id))?.rounds[0]?.steps[1]?.state, { timeout: 30_000 })
       .toBe('running')
-    await worker.stop(true)
+    await assembly.passing(worker.stop(true))
     const interrupted = await assembly.until(id)
     expect(interrupted).toMatchObject({ status: 'failed', failure: { reason: 'interrupted', step: 1 } })
     const outcome = await assembly.inbox.act(ana, { verb: 'resume', taskId: id, hash: null })
@@ -414,7 +414,7 @@ describe('children', () => {
     const worker = await assembly.startWorker()
     const { id } = await submit(assembly, '!echo x > a')
     await assembly.until(id)
-    await worker.stop(true)
+    await assembly.passing(worker.stop(true))
     const child = await assembly.inbox.reply(says(ana, 'use b'))
     if (child.kind !== 'done') throw new Error(child.kind)
     const discard = { verb: 'discard', taskId: id, hash: null } as const

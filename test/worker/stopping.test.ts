@@ -19,7 +19,7 @@ describe('a worker that is stopped', () => {
     const worker = await assembly.startWorker()
     const { id } = await assembly.ask('think')
     await asked.promise
-    await worker.stop(true)
+    await assembly.passing(worker.stop(true))
     expect(await assembly.store.get(id)).toMatchObject({ status: 'pending', lease: null })
   })
 
@@ -28,7 +28,7 @@ describe('a worker that is stopped', () => {
     const first = await assembly.startWorker()
     const { id } = await assembly.ask('touch it')
     await assembly.until(id, 'awaiting_approval')
-    await first.stop(true)
+    await assembly.passing(first.stop(true))
     await assembly.inbox.act(LOCAL, { verb: 'approve', taskId: id, hash: null })
     const opening = Promise.withResolvers<void>()
     const gate = Promise.withResolvers<void>()
@@ -65,7 +65,7 @@ describe('a worker that is stopped', () => {
     const worker = await assembly.startWorker()
     const { id } = await assembly.ask('say done')
     await summarizing.promise
-    await worker.stop(true)
+    await assembly.passing(worker.stop(true))
     expect(await assembly.store.get(id)).toMatchObject({ status: 'done', answer: '1 command ran.' })
   })
 })
