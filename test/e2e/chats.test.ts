@@ -128,6 +128,9 @@ test('Slack: killed while a command runs, it says so after the restart, resumes 
   world.slack.faults.next('chat.postMessage', { kind: 'lost_answer' })
   const second = world.slack.user.say({ ...ANA, text: '<@U0BOT> say hello' })
   await eventually(() => expect(slackMessages(world).some(({ threadTs }) => threadTs === second.ts)).toBe(true))
+  await eventually(async () =>
+    expect((await run(world.home, ['show', '2', '--json'])).stdout).toContain('"status":"done"'),
+  )
   await world.kill()
   await world.start()
   const result = await eventually(() => inSlack(world, 'was interrupted'))

@@ -18,7 +18,7 @@ describe('a person with a fresh clone', () => {
     const asked = await run(home, ['run', '!echo hello > hello.txt; ls -l'])
     expect(asked.code).toBe(0)
     expect(asked.stdout).toContain('hello.txt')
-    expect(asked.stdout).toContain('Get it: assistant get 1 hello.txt')
+    expect(asked.stdout).toContain('Get it: npx assistant get 1 hello.txt')
 
     const posted = await fetch(`http://127.0.0.1:${port}/tasks`, {
       method: 'POST',
