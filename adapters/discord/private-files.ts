@@ -1,6 +1,7 @@
 /** Files for one person's eyes: what a task told of elsewhere has made is not shown to this channel. */
 import type { Readable } from 'node:stream'
 import { formatBytes } from '../../src/core/format.ts'
+import { readBounded } from '../../src/core/read-bounded.ts'
 import { MAX_FILE_BYTES } from './limits.ts'
 import type { Turn } from './turn.ts'
 
@@ -10,7 +11,7 @@ export type Wanted = { kind: 'log' } | { kind: 'all' } | { kind: 'file'; path: s
 export async function showPrivately(turn: Turn, taskId: number, wanted: Wanted): Promise<void> {
   const opened = await open(turn, taskId, wanted)
   if ('sentence' in opened) return turn.answer.say(opened.sentence)
-  const bytes = await readWithin(opened.stream, MAX_FILE_BYTES)
+  const bytes = await readBounded(opened.stream, MAX_FILE_BYTES)
   if (bytes === undefined) {
     return turn.answer.say(
       `Larger than ${formatBytes(MAX_FILE_BYTES)}. \`assistant outputs ${taskId}\` lists the files.`,
@@ -39,20 +40,4 @@ async function open(
       return opened.kind === 'opened' ? { name, stream: opened.stream } : opened
     }
   }
-}
-
-/** Undefined when it is larger; then the stream is over all the same. */
-async function readWithin(stream: Readable, maxBytes: number): Promise<Buffer | undefined> {
-  const chunks: Buffer[] = []
-  let size = 0
-  for await (const chunk of stream) {
-    const bytes = Buffer.from(chunk)
-    size += bytes.length
-    if (size > maxBytes) {
-      stream.destroy()
-      return undefined
-    }
-    chunks.push(bytes)
-  }
-  return Buffer.concat(chunks)
 }

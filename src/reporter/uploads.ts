@@ -2,6 +2,7 @@
 import { once } from 'node:events'
 import { Readable } from 'node:stream'
 import { formatBytes, formatCount } from '../core/format.ts'
+import { readBounded } from '../core/read-bounded.ts'
 import type { OutputTotals } from '../core/task.ts'
 import { AdapterError, type ChatLimits, type UploadFile } from '../ports/chat-adapter.ts'
 import type { OutputFile, Workspace } from '../ports/workspace.ts'
@@ -76,22 +77,6 @@ export function uploadOf(workspace: Workspace, taskId: number, file: OutputFile)
 
 export function uploadBytes(name: string, bytes: Buffer): UploadFile {
   return { name, sizeBytes: bytes.length, open: async () => Readable.from([bytes]) }
-}
-
-/** The whole stream, or undefined when it has more than `maxBytes`; the stream is over afterwards. */
-export async function readBounded(stream: Readable, maxBytes: number): Promise<Buffer | undefined> {
-  const chunks: Buffer[] = []
-  let size = 0
-  for await (const chunk of stream) {
-    const bytes = Buffer.from(chunk)
-    size += bytes.length
-    if (size > maxBytes) {
-      stream.destroy()
-      return undefined
-    }
-    chunks.push(bytes)
-  }
-  return Buffer.concat(chunks)
 }
 
 /** The last `maxBytes` of the stream, and how many came before them. */
