@@ -37,7 +37,7 @@ export function openLook(folder: string): Look | undefined {
   const file = join(folder, 'tasks.db')
   if (!existsSync(file)) return undefined
   const db = new DatabaseSync(file, { readOnly: true, timeout: 5000 })
-  if (db.prepare("SELECT 1 FROM sqlite_schema WHERE name = 'seen'").get() === undefined) {
+  if (db.prepare("SELECT 1 FROM sqlite_schema WHERE name = 'task'").get() === undefined) {
     db.close()
     return undefined
   }
