@@ -61,8 +61,22 @@ export interface Sandbox extends AsyncDisposable {
   prepare(): void
   /** One sandbox for a task: steps of its plans run in it one after another, state carries over. Throws SandboxError. */
   open(task: SandboxTask, plan: ApprovedPlan): Promise<SandboxSession>
+  /**
+   * As `open`, begun before there is a plan: the walls go up while the model thinks. The task's directory is there already
+   * and has its owner. Throws nothing: what goes wrong is thrown by the `open` of what it answers.
+   */
+  start(task: SandboxTask): EmptySandbox
   /** Ends what an earlier run of this program left behind (own prefix only). May be called any time. */
   sweep(): Promise<void>
+}
+
+/**
+ * A task's sandbox in which nothing runs, and nothing can until an approved plan opens it. Dispose it in any case: one that
+ * no plan came for is ended, and one that was opened is its session's alone.
+ */
+export interface EmptySandbox extends AsyncDisposable {
+  /** Once. A plan that asks for the network gets a new sandbox, because this one has none. Throws SandboxError. */
+  open(plan: ApprovedPlan): Promise<SandboxSession>
 }
 
 export interface SandboxSession extends AsyncDisposable {

@@ -2,10 +2,11 @@ import type { ApprovedPlan } from '../core/approval.ts'
 import type { NetworkRequest } from '../core/plan.ts'
 import type { Clock } from '../ports/clock.ts'
 import type { Logger } from '../ports/logger.ts'
-import type { Sandbox, SandboxReport, SandboxSession, SandboxTask } from '../ports/sandbox.ts'
+import type { EmptySandbox, Sandbox, SandboxReport, SandboxSession, SandboxTask } from '../ports/sandbox.ts'
 import { startBubblewrap } from './bubblewrap-box.ts'
 import { checkBubblewrap, type Opened, TASK_ID } from './check.ts'
 import { DiskMeter } from './disk-meter.ts'
+import { emptySandbox } from './empty-sandbox.ts'
 import { Launchers } from './launchers.ts'
 import { type NetworkOptions, NetworkProxy } from './network-proxy.ts'
 import { type PipePlace, ProgramFolder } from './program-folder.ts'
@@ -62,25 +63,29 @@ class BubblewrapSandbox implements Sandbox {
       owner: this.owner(TASK_ID),
       directory: this.#options.stateDirectory,
       meter: this.#meter,
-      open: (task, plan) => this.#open(task, plan),
+      open: (task, plan) => this.#open(task, plan.plan.network),
     })
     return this.#report
   }
 
   async open(task: SandboxTask, plan: ApprovedPlan): Promise<SandboxSession> {
-    const { session } = await this.#open(task, plan)
+    const { session } = await this.#open(task, plan.plan.network)
     return session
   }
 
-  async #open(task: SandboxTask, plan: ApprovedPlan): Promise<Opened> {
+  start(task: SandboxTask): EmptySandbox {
+    const starting = this.#open(task, null).then(({ session }) => session)
+    return emptySandbox({ starting, openAnew: (plan) => this.open(task, plan) })
+  }
+
+  async #open(task: SandboxTask, request: NetworkRequest | null): Promise<Opened> {
     const { clock, graceMs } = this.#options
     const held = new AsyncDisposableStack()
     try {
       const launcher = await this.#launchers.take()
       held.defer(() => launcher.release())
       const { place } = launcher
-      const proxy =
-        plan.plan.network === null ? null : held.use(await this.#openNetwork(task, plan.plan.network, place))
+      const proxy = request === null ? null : held.use(await this.#openNetwork(task, request, place))
       const box = await startBubblewrap({
         task,
         owner: this.owner(task.taskId),

@@ -2,17 +2,12 @@ import { chownSync, mkdirSync, rmSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import { type ApprovedPlan, allowPlan } from '../core/approval.ts'
 import { describeStepEnd, isSuccess } from '../core/outcome.ts'
-import {
-  SandboxError,
-  type SandboxLimits,
-  type SandboxReport,
-  type SandboxSession,
-  type SandboxTask,
-} from '../ports/sandbox.ts'
+import { SandboxError, type SandboxLimits, type SandboxReport, type SandboxTask } from '../ports/sandbox.ts'
 import type { DiskMeter } from './disk-meter.ts'
 import { LAYER_PROBE, layersOf, USER_NAMESPACE_FIX } from './layers.ts'
 import { findProgram } from './programs.ts'
 import type { GroupPowers, TaskGroup } from './task-group.ts'
+import type { TaskSession } from './task-session.ts'
 
 const MEBIBYTE = 1024 * 1024
 const LIMITS: SandboxLimits = {
@@ -38,7 +33,7 @@ export interface CheckOptions {
 
 /** A session, and the group that its processes are in. */
 export interface Opened {
-  session: SandboxSession
+  session: TaskSession
   group: TaskGroup | undefined
 }
 

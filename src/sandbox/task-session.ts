@@ -24,6 +24,7 @@ const COUNT_EVERY_MS = 25
 /** Steps of one task, one after another, in a box that has said it is ready. */
 export class TaskSession implements SandboxSession {
   readonly #options: TaskSessionOptions
+  #isAlive = true
   #over: StepEnd | undefined
   #running = false
   #ending: Promise<void> | undefined
@@ -33,6 +34,13 @@ export class TaskSession implements SandboxSession {
 
   constructor(options: TaskSessionOptions) {
     this.#options = options
+    void options.box.exited.then(() => {
+      this.#isAlive = false
+    })
+  }
+
+  get isAlive(): boolean {
+    return this.#isAlive
   }
 
   async run(plan: ApprovedPlan, index: number, options: StepOptions): Promise<StepEnd> {

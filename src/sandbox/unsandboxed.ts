@@ -8,8 +8,9 @@ import { join } from 'node:path'
 import type { ApprovedPlan } from '../core/approval.ts'
 import type { Clock } from '../ports/clock.ts'
 import type { Logger } from '../ports/logger.ts'
-import type { Sandbox, SandboxReport, SandboxSession, SandboxTask } from '../ports/sandbox.ts'
+import type { EmptySandbox, Sandbox, SandboxReport, SandboxSession, SandboxTask } from '../ports/sandbox.ts'
 import { DiskMeter } from './disk-meter.ts'
+import { emptySandbox } from './empty-sandbox.ts'
 import { endMarked, startPlain } from './plain-box.ts'
 import { ProgramFolder } from './program-folder.ts'
 import { TaskSession } from './task-session.ts'
@@ -75,6 +76,11 @@ class Unsandboxed implements Sandbox {
       await giveBack()
       throw error
     }
+  }
+
+  /** Nothing is started ahead, not even a shell: who has no walls waits for the plan. */
+  start(task: SandboxTask): EmptySandbox {
+    return emptySandbox({ starting: null, openAnew: (plan) => this.open(task, plan) })
   }
 
   prepare(): void {

@@ -231,6 +231,29 @@ export function sandboxContract(name: string, makeBench: (options?: BenchOptions
       expect(end.kind).toBe('sandbox_died')
     })
 
+    it('runs a plan in a sandbox that was started before there was one, which is then its session alone', async () => {
+      const { adopt, run, sandbox, task, survivors, dispose } = start()
+      {
+        await using empty = sandbox.start(task)
+        adopt(empty.open(approved(['true'])))
+        await expect(empty.open(approved(['true']))).rejects.toThrow('already')
+      }
+      const { outputs } = await run(['a=1; echo first', 'echo $a'])
+      expect(outputs).toEqual(['first\n', '1\n'])
+      await dispose()
+      expect(survivors()).toEqual([])
+    })
+
+    it('leaves nothing of a sandbox that no plan came for, and none can come afterwards', async () => {
+      const { sandbox, task, survivors, directory } = start()
+      const empty = sandbox.start(task)
+      await empty[Symbol.asyncDispose]()
+      await empty[Symbol.asyncDispose]()
+      expect(survivors()).toEqual([])
+      await expect(empty.open(approved(['touch made']))).rejects.toThrow('already')
+      expect(await directory()).toEqual([])
+    })
+
     it('reports its layers and keeps the report', async () => {
       const { sandbox } = start()
       const report = await sandbox.check()

@@ -2,7 +2,7 @@ import { createServer } from 'node:http'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { createBubblewrapSandbox } from '../../src/sandbox/bubblewrap.ts'
 import { isPublic, matches, type NetworkOptions } from '../../src/sandbox/network-proxy.ts'
-import { taskBench } from './task-bench.ts'
+import { approved, taskBench } from './task-bench.ts'
 
 const server = createServer((_request, response) => response.end('from outside\n'))
 let port = 0
@@ -44,6 +44,17 @@ describe('the network of a task whose plan was approved with it', () => {
     const told = tried.logger.lines.map(({ message }) => message)
     expect(told.some((line) => line.endsWith(`network: connects to example.org:${port}`))).toBe(true)
     expect(told.some((line) => line.endsWith(`network: connects to a.example.net:${port}`))).toBe(true)
+  })
+
+  it('is had by a plan whose sandbox was started before there was a plan', async () => {
+    await using tried = bench()
+    const network = { reason: 'test', hosts: ['example.org'] }
+    await using empty = tried.sandbox.start(tried.task)
+    tried.adopt(empty.open(approved(['true'], network)))
+    const { outputs } = await tried.run([fetchBy('example.org')], { network })
+    expect(outputs[0]).toMatch(/^ok .*from outside/s)
+    await tried.dispose()
+    expect(tried.survivors()).toEqual([])
   })
 
   it('does not reach a host that the plan does not name', async () => {

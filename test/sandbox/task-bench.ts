@@ -10,7 +10,7 @@ import type { StepEnd } from '../../src/core/outcome.ts'
 import type { NetworkRequest } from '../../src/core/plan.ts'
 import type { Clock } from '../../src/ports/clock.ts'
 import type { Logger } from '../../src/ports/logger.ts'
-import type { Sandbox, SandboxLimits, SandboxSession } from '../../src/ports/sandbox.ts'
+import type { Sandbox, SandboxLimits, SandboxSession, SandboxTask } from '../../src/ports/sandbox.ts'
 
 export const MEBIBYTE = 1024 * 1024
 export const GIBIBYTE = 1024 * MEBIBYTE
@@ -75,8 +75,11 @@ export interface TaskBench extends AsyncDisposable {
   logger: MemoryLogger
   /** The task's working directory on the host. */
   work: string
+  task: SandboxTask
   /** Opened on first use. */
   session(): Promise<SandboxSession>
+  /** From now on `session` is this one. */
+  adopt(session: Promise<SandboxSession>): void
   /** Runs the commands as the steps of one plan, all of them, whatever they end with, while the session lasts. */
   run(commands: string[], options?: RunOptions): Promise<RunResult>
   /** Names in the working directory. */
@@ -111,17 +114,15 @@ export function taskBench(make: MakeSandbox, options: BenchOptions = {}): TaskBe
   sandbox.prepare()
   const mark = `bench-${process.pid}-${taskId}`
   let opened: Promise<SandboxSession> | undefined
+  const task: SandboxTask = {
+    taskId,
+    directory: work,
+    environment: { ...options.environment, BENCH_MARK: mark },
+    limits: { ...LIMITS, ...options.limits },
+  }
 
   const session = (network: NetworkRequest | null = null) => {
-    opened ??= sandbox.open(
-      {
-        taskId,
-        directory: work,
-        environment: { ...options.environment, BENCH_MARK: mark },
-        limits: { ...LIMITS, ...options.limits },
-      },
-      approved(['true'], network),
-    )
+    opened ??= sandbox.open(task, approved(['true'], network))
     return opened
   }
 
@@ -129,7 +130,11 @@ export function taskBench(make: MakeSandbox, options: BenchOptions = {}): TaskBe
     sandbox,
     logger,
     work,
+    task,
     session,
+    adopt(session) {
+      opened = session
+    },
     async run(commands, { signal = new AbortController().signal, timeoutMs = 60_000, onText, network = null } = {}) {
       const plan = approved(commands, network)
       const running = await session(network)

@@ -1,0 +1,29 @@
+import { rm } from 'node:fs/promises'
+import { describe, expect, it, vi } from 'vitest'
+import { SandboxError } from '../../src/ports/sandbox.ts'
+import { createBubblewrapSandbox } from '../../src/sandbox/bubblewrap.ts'
+import { SUPERVISOR_PATH } from '../../src/sandbox/shell-programs.ts'
+import { approved, taskBench } from './task-bench.ts'
+
+describe('a sandbox that was started before there was a plan', () => {
+  // Only root can tell by the uid which processes are the task's before it has a step.
+  it.runIf(process.getuid?.() === 0)('is replaced when it was killed before the plan came', async () => {
+    await using bench = taskBench(createBubblewrapSandbox)
+    await using empty = bench.sandbox.start(bench.task)
+    await vi.waitFor(() => expect(bench.survivors().join()).toContain(` ${SUPERVISOR_PATH} `), 10_000)
+    for (const survivor of bench.survivors()) process.kill(Number.parseInt(survivor, 10), 'SIGKILL')
+    await vi.waitFor(() => expect(bench.survivors()).toEqual([]), 10_000)
+    // A turn of the loop, in which the program is told.
+    await new Promise((resolve) => setImmediate(resolve))
+    bench.adopt(empty.open(approved(['true'])))
+    expect((await bench.run(['echo still here'])).outputs).toEqual(['still here\n'])
+  })
+
+  it('tells what is wrong when the plan comes, and not before', async () => {
+    await using bench = taskBench(createBubblewrapSandbox)
+    await rm(bench.work, { recursive: true })
+    await using empty = bench.sandbox.start(bench.task)
+    await expect(empty.open(approved(['true']))).rejects.toThrow(SandboxError)
+    expect(bench.survivors()).toEqual([])
+  })
+})
