@@ -1,6 +1,17 @@
-/** Going on with an interrupted task: where, and whether that can be the same as if it had not been interrupted. */
-import { isSuccess } from './outcome.ts'
+/** Going on with a task that was interrupted: whether there is anything left to run, where, and whether that can be as if nothing had been. */
+import { isSuccess, type StepEnd } from './outcome.ts'
 import type { Round, Task } from './task.ts'
+
+/**
+ * How a round ended of which nothing more is run: with its last step, or with one that failed. Whoever holds the task then only has to
+ * say so, or to plan a repair. Undefined for a round that has not come so far, and for one whose step was stopped from outside.
+ */
+export function endOfRound({ steps }: Round): { index: number; end: StepEnd } | undefined {
+  const last = steps.findLast(({ state }) => state === 'running' || state === 'ended')
+  if (last?.end == null || last.end.kind === 'cancelled') return undefined
+  const isOver = !isSuccess(last.end) || steps.every(({ state }) => state !== 'waiting')
+  return isOver ? { index: last.index, end: last.end } : undefined
+}
 
 /** Index of the first step that has not ended well; undefined when all have. */
 export function firstUnfinished(round: Round): number | undefined {

@@ -140,7 +140,10 @@ export interface Store extends AsyncDisposable {
     leaseMs: number
     leases: readonly string[]
   }): Promise<{ lost: readonly string[]; cancelled: readonly string[] }>
-  /** Ends leases that ran out: planning goes back to pending; steps begun become failed (interrupted); a wanted cancel is done. Answers how many. */
+  /**
+   * Ends leases that ran out: planning goes back to pending; a round of which steps had begun and not all that would run had ended becomes
+   * failed (interrupted), any other waits for a worker to go on; a wanted cancel is done. Answers how many.
+   */
   recoverExpired(): Promise<number>
   /** Approvals to remind of or to expire by now. */
   dueApprovals(now: number): Promise<readonly { taskId: number; due: 'remind' | 'expire' }[]>

@@ -109,7 +109,7 @@ function createHolds(db: Database): (row: TaskRow, request: Omit<ApplyRequest, '
       case 'plan_edited':
         return isOpen(row, now)
       case 'released':
-        // Nobody would ever take it again: a run that has begun is not begun a second time.
+        // Nobody would ever take it again: what a run has begun is not begun a second time.
         return row.status !== 'running' || row.steps_begun === 0
       case 'step_started':
         return event.round === row.round && stateOf.get(row.id, event.round, event.index)?.state === 'waiting'

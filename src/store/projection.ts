@@ -1,7 +1,7 @@
 import type { Database } from 'better-sqlite3'
 import { assertNever } from '../core/errors.ts'
 import type { PlannedRound, TaskEvent } from '../core/events.ts'
-import type { StepEnd } from '../core/outcome.ts'
+import { isSuccess, type StepEnd } from '../core/outcome.ts'
 import type { OutputTotals, Person } from '../core/task.ts'
 import { type Ending, toJson } from './json-columns.ts'
 import type { TaskRow } from './rows.ts'
@@ -22,8 +22,13 @@ type EndEvent = Kinds<'answered' | 'finished' | 'failed' | 'cancelled' | 'reject
 export function createProjection(db: Database): Project {
   const inputsReady = db.prepare<[number]>('UPDATE task SET inputs_ready = 1 WHERE id = ?')
   const phase = db.prepare<[string | null, number]>('UPDATE task SET phase = ? WHERE id = ?')
-  const begun = db.prepare<[number]>('UPDATE task SET steps_begun = 1 WHERE id = ?')
   const cancelBy = db.prepare<[string, number]>('UPDATE task SET cancel_by = coalesce(cancel_by, ?) WHERE id = ?')
+  const begun = db.prepare<[number]>('UPDATE task SET steps_begun = 1 WHERE id = ?')
+  // As core's endOfRound: after the last step, and after one that failed.
+  const over = db.prepare<[{ id: number; round: number; failed: number }]>(
+    `UPDATE task SET steps_begun = 0 WHERE id = @id AND (@failed = 1 OR NOT EXISTS (
+       SELECT 1 FROM step WHERE task_id = CAST(@id AS INTEGER) AND round = CAST(@round AS INTEGER) AND state = 'waiting'))`,
+  )
   const steps = createStepWriter(db)
   const projectPlan = createPlanProjection(db)
   const projectEnd = createEndProjection(db)
@@ -48,6 +53,8 @@ export function createProjection(db: Database): Project {
         return
       case 'step_ended':
         steps.end.run(JSON.stringify(event.end), now, row.id, event.round, event.index)
+        if (event.end.kind !== 'cancelled')
+          over.run({ id: row.id, round: event.round, failed: isSuccess(event.end) ? 0 : 1 })
         return
       case 'repairing':
         steps.skipRest.run(row.id)

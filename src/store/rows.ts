@@ -20,6 +20,7 @@ export interface TaskRow {
   model: string | null
   round: number
   inputs: string
+  /** 1 from the beginning of the current round's first step until nothing more of the round is to be run. */
   steps_begun: number
   waits: number
   queue_key: number

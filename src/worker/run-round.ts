@@ -1,6 +1,7 @@
 /** From `running` to what follows it: done, a repair, failed. */
 import { type ApprovedPlan, allowPlan, approvePlan } from '../core/approval.ts'
 import { describeStepEnd, type FailureReason, isSuccess, type StepEnd } from '../core/outcome.ts'
+import { endOfRound } from '../core/resume.ts'
 import { hashFor } from '../core/review.ts'
 import { currentRound, type Round, type Task } from '../core/task.ts'
 import type { SandboxSession } from '../ports/sandbox.ts'
@@ -13,12 +14,18 @@ const CHANGED = 'What it would run in has changed since the plan was approved. R
 export async function runRound(options: WorkerOptions, run: TaskRun): Promise<void> {
   const round = currentRound(run.task)
   if (round === undefined) throw new Error('a running task without a round')
-  const plan = await approvedPlan(options, run.task, round)
-  if (plan === undefined) return fail(run, 'denied_by_policy', CHANGED, null)
-  const end = await runSteps(options, run, plan, round)
+  // A worker that died may have run it to its end and not come to say so.
+  const end = endOfRound(round) ?? (await runApproved(options, run, round))
   if (end === undefined) return
   if (!isSuccess(end.end)) return afterFailure(options, run, round, end.index, end.end)
   await finish(options, run)
+}
+
+async function runApproved(options: WorkerOptions, run: TaskRun, round: Round): Promise<LastStep | undefined> {
+  const plan = await approvedPlan(options, run.task, round)
+  if (plan !== undefined) return runSteps(options, run, plan, round)
+  await fail(run, 'denied_by_policy', CHANGED, null)
+  return undefined
 }
 
 /** The plan as something a sandbox takes, when it still hashes to what policy or a person let through. */

@@ -1,6 +1,7 @@
 /** One claimed task to its next resting status. */
 import { AppError, errorLine } from '../core/errors.ts'
 import type { FailureReason } from '../core/outcome.ts'
+import { endOfRound } from '../core/resume.ts'
 import { currentRound, isFinal, type Task } from '../core/task.ts'
 import { SandboxError } from '../ports/sandbox.ts'
 import { StoreError } from '../ports/store.ts'
@@ -55,15 +56,17 @@ async function settleStopped(options: WorkerOptions, run: TaskRun): Promise<void
     await run.apply({ kind: 'cancelled', reason: 'cancelled', by, note: '', ...totals })
     return
   }
-  // What has had no effect yet goes back to whoever works next.
-  if (cause === 'stopping' && !hasBegun(run.task) && (await run.apply({ kind: 'released', why: 'stopping' }))) return
+  // What nothing runs of goes back to whoever works next.
+  if (cause === 'stopping' && !isMidRound(run.task) && (await run.apply({ kind: 'released', why: 'stopping' }))) return
   const reason: FailureReason = cause === 'stopping' ? 'interrupted' : 'timed_out'
   const step = stoppedStep(run.task)
   await run.apply({ kind: 'failed', reason, detail: '', step, ...totals })
 }
 
-function hasBegun(task: Task): boolean {
-  return task.status === 'running' && task.rounds.some((round) => round.steps.some((step) => step.startedAt !== null))
+function isMidRound(task: Task): boolean {
+  const round = currentRound(task)
+  if (task.status !== 'running' || round === undefined) return false
+  return round.steps.some((step) => step.startedAt !== null) && endOfRound(round) === undefined
 }
 
 /** The one catch-all: bugs and borders that broke. The log has the stack, the task a reason. */

@@ -6,6 +6,7 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import type { TaskEvent } from '../../src/core/events.ts'
+import { isSuccess } from '../../src/core/outcome.ts'
 import { isFinal, type TaskStatus } from '../../src/core/task.ts'
 import { nextStatus } from '../../src/core/transitions.ts'
 import type { Store } from '../../src/ports/store.ts'
@@ -21,16 +22,19 @@ import {
   submit,
 } from './store-helpers.ts'
 
+type StepModel = 'waiting' | 'running' | 'well' | 'failed' | 'stopped'
+
 interface ModelTask {
   id: number
   status: TaskStatus
   afterId: number | null
   lease: { id: string; worker: string; until: number } | null
-  begun: boolean
+  /** Each step of the current round. */
+  steps: StepModel[]
   cancelWanted: boolean
   round: number
-  /** Steps that were started, over the task's life, by round. */
-  starts: Map<number, number>
+  /** How often each step was started, over the task's life, by round and step. */
+  starts: Map<string, number>
 }
 
 interface Model {
@@ -71,6 +75,11 @@ const WORKER_EVENTS: readonly ((task: ModelTask) => TaskEvent)[] = [
   (task) => ({ kind: 'plan_allowed', ...plannedRound(task.round + 1) }),
   (task) => ({ kind: 'step_started', round: task.round, index: 0 }),
   (task) => ({ kind: 'step_started', round: task.round, index: 0 }),
+  (task) => ({ kind: 'step_started', round: task.round, index: 1 }),
+  (task) => ({ kind: 'step_ended', round: task.round, index: 0, end: { kind: 'exited', code: 0 } }),
+  (task) => ({ kind: 'step_ended', round: task.round, index: 1, end: { kind: 'exited', code: 0 } }),
+  (task) => ({ kind: 'step_ended', round: task.round, index: 0, end: { kind: 'exited', code: 3 } }),
+  (task) => ({ kind: 'step_ended', round: task.round, index: 0, end: { kind: 'cancelled' } }),
   (task) => ({ kind: 'repairing', why: `round ${task.round}` }),
   () => ({ kind: 'released', why: 'stopping' }),
   () => ({ kind: 'answered', answer: 'ok' }),
@@ -85,17 +94,26 @@ const PERSON_EVENTS: readonly ((task: ModelTask) => TaskEvent)[] = [
   () => ({ kind: 'superseded', by: ANA }),
 ]
 
+/** Something of the round has begun, and it has not come to its end by itself. */
+function isMidRound({ steps }: ModelTask): boolean {
+  if (steps.includes('running') || steps.includes('stopped')) return true
+  return steps.includes('well') && steps.includes('waiting') && !steps.includes('failed')
+}
+
 function isClaimable(model: Model, task: ModelTask): boolean {
   const first = task.afterId === null ? undefined : model.tasks.get(task.afterId)
   const waits = first !== undefined && !isFinal(first.status)
-  return task.lease === null && ((task.status === 'pending' && !waits) || (task.status === 'running' && !task.begun))
+  return (
+    task.lease === null && ((task.status === 'pending' && !waits) || (task.status === 'running' && !isMidRound(task)))
+  )
 }
 
 /** What the model says of an event; undefined: a conflict. */
 function expected(task: ModelTask, event: TaskEvent): TaskStatus | undefined {
-  if (event.kind === 'step_started' && (task.starts.get(event.round) ?? 0) > 0) return undefined
+  if (event.kind === 'step_started' && task.steps[event.index] !== 'waiting') return undefined
+  if (event.kind === 'step_ended' && task.steps[event.index] !== 'running') return undefined
   if ((event.kind === 'planned' || event.kind === 'plan_allowed') && task.cancelWanted) return undefined
-  if (event.kind === 'released' && task.status === 'running' && task.begun) return undefined
+  if (event.kind === 'released' && task.status === 'running' && isMidRound(task)) return undefined
   return nextStatus(task.status, event.kind)
 }
 
@@ -103,11 +121,15 @@ function move(task: ModelTask, to: TaskStatus, event: TaskEvent): void {
   task.status = to
   if (event.kind === 'planned' || event.kind === 'plan_allowed') {
     task.round = event.round
-    task.begun = false
+    task.steps = ['waiting', 'waiting']
   }
   if (event.kind === 'step_started') {
-    task.begun = true
-    task.starts.set(event.round, (task.starts.get(event.round) ?? 0) + 1)
+    const step = `${event.round}/${event.index}`
+    task.steps[event.index] = 'running'
+    task.starts.set(step, (task.starts.get(step) ?? 0) + 1)
+  }
+  if (event.kind === 'step_ended') {
+    task.steps[event.index] = event.end.kind === 'cancelled' ? 'stopped' : isSuccess(event.end) ? 'well' : 'failed'
   }
   if (event.kind === 'cancel_requested') task.cancelWanted = true
   if (event.kind === 'released' || (to !== 'planning' && to !== 'running')) task.lease = null
@@ -123,7 +145,7 @@ function recoverModel(model: Model, now: number): number {
     task.lease = null
     if (task.cancelWanted) task.status = 'cancelled'
     else if (task.status === 'planning') task.status = 'pending'
-    else if (task.begun) task.status = 'failed'
+    else if (isMidRound(task)) task.status = 'failed'
   }
   return ended
 }
@@ -134,7 +156,7 @@ async function act(bench: StoreBench, store: Store, model: Model, step: Action):
     case 'submit': {
       const after = tasks[step.after]?.id ?? null
       const id = await submit(store, { ...by(`U${step.user}`), afterId: after })
-      const fresh = { lease: null, begun: false, cancelWanted: false, round: 0, starts: new Map<number, number>() }
+      const fresh = { lease: null, steps: [], cancelWanted: false, round: 0, starts: new Map<string, number>() }
       model.tasks.set(id, { id, status: 'pending', afterId: after, ...fresh })
       return
     }

@@ -60,6 +60,43 @@ test('what a dead worker held: planning goes back in line, unbegun steps wait fo
   ])
 })
 
+test.each([
+  { how: 'well', ends: [0, 0], goesOn: true },
+  { how: 'with a failure', ends: [1], goesOn: true },
+  { how: 'well so far', ends: [0], goesOn: false },
+])(
+  'a dead worker whose round had ended $how: it goes on with another only where none of its steps is left to run',
+  async ({ ends, goesOn }) => {
+    await using bench = await openBench()
+    const { store, clock } = bench
+    const id = await taskIn(store, 'running')
+    for (const [index, code] of ends.entries()) {
+      await applied(store, id, { ...begin, index })
+      await applied(store, id, { kind: 'step_ended', round: 1, index, end: { kind: 'exited', code } })
+    }
+    clock.advance(LEASE_MS)
+    expect(await store.recoverExpired()).toBe(1)
+    expect(await store.get(id)).toMatchObject({ status: goesOn ? 'running' : 'failed', lease: null })
+    expect((await claim(store))?.id).toBe(goesOn ? id : undefined)
+    if (!goesOn) return
+    // The next one may die too.
+    clock.advance(LEASE_MS)
+    expect(await store.recoverExpired()).toBe(1)
+    expect((await claim(store))?.id).toBe(id)
+  },
+)
+
+test('a step that was stopped says nothing of what would have followed: its task was interrupted', async () => {
+  await using bench = await openBench()
+  const { store, clock } = bench
+  const id = await taskIn(store, 'running')
+  await applied(store, id, begin)
+  await applied(store, id, { kind: 'step_ended', round: 1, index: 0, end: { kind: 'cancelled' } })
+  clock.advance(LEASE_MS)
+  await store.recoverExpired()
+  expect(await store.get(id)).toMatchObject({ status: 'failed', failure: { reason: 'interrupted', step: 0 } })
+})
+
 test('a wish to cancel reaches the worker by its heartbeat, and is done for a worker that died', async () => {
   await using bench = await openBench()
   const { store, clock } = bench

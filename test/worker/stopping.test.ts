@@ -1,7 +1,9 @@
 /** What becomes of a task when its worker is stopped, cannot reach the store, or cannot read what the task left. */
 import { describe, expect, it } from 'vitest'
+import type { TaskEvent } from '../../src/core/events.ts'
 import { type Assembly, assemble, LOCAL } from '../fakes/assembly.ts'
 import { scriptedPlanner } from '../fakes/scripted-planner.ts'
+import { plannedRound } from '../store/store-helpers.ts'
 
 async function stepOf(assembly: Assembly, taskId: number): Promise<string | undefined> {
   return (await assembly.store.get(taskId))?.rounds[0]?.steps[0]?.state
@@ -67,6 +69,94 @@ describe('a worker that is stopped', () => {
     await summarizing.promise
     await assembly.passing(worker.stop(true))
     expect(await assembly.store.get(id)).toMatchObject({ status: 'done', answer: '1 command ran.' })
+  })
+})
+
+describe('a worker that dies after the last command has ended', () => {
+  it('leaves the answer to another one, which runs no command again', async () => {
+    const summarizing = Promise.withResolvers<void>()
+    const planner = {
+      ...scriptedPlanner([['echo run >> ran', 'echo again >> ran']]),
+      summarize: (_request: unknown, { signal }: { signal: AbortSignal }) =>
+        new Promise<never>((_resolve, reject) => {
+          signal.addEventListener('abort', () => reject(signal.reason))
+          summarizing.resolve()
+        }),
+    }
+    await using assembly = await assemble({ summary: 'It ran.' })
+    const { store, clock } = assembly
+    let isDead = false
+    const dying = {
+      ...store,
+      claim: (...args: Parameters<typeof store.claim>) => (isDead ? Promise.resolve(undefined) : store.claim(...args)),
+      heartbeat: () => Promise.reject(new Error('nothing is heard of it')),
+    }
+    const first = await assembly.startWorker({ planner, store: dying })
+    const { id } = await assembly.ask('run it')
+    await summarizing.promise
+    isDead = true
+    clock.advance(30_001)
+    expect(await store.recoverExpired()).toBe(1)
+    await expect.poll(() => first.held, { timeout: 30_000 }).toBe(0)
+    expect(await store.get(id)).toMatchObject({ status: 'running', lease: null })
+    await assembly.passing(first.stop(true))
+    await assembly.startWorker()
+    expect(await assembly.until(id)).toMatchObject({ status: 'done', answer: 'It ran.', outputs: { files: 1 } })
+    expect((await assembly.workspace.outputs(id)).files[0]?.sizeBytes).toBe('run\nagain\n'.length)
+    const starts = (await assembly.events(id)).filter((kind) => kind === 'step_started')
+    expect(starts).toHaveLength(2)
+  })
+
+  it('leaves the repair of a failed one to another one', async () => {
+    await using assembly = await assemble({ replies: [['echo mended']], summary: 'Mended.' })
+    const { store, clock } = assembly
+    const { id } = await assembly.ask('break it')
+    await store.claim({ id: 'dead', leaseMs: 30_000 })
+    const steps: TaskEvent[] = [
+      { kind: 'plan_allowed', ...plannedRound(1, ['exit 3', 'echo never']) },
+      { kind: 'step_started', round: 1, index: 0 },
+      { kind: 'step_ended', round: 1, index: 0, end: { kind: 'exited', code: 3 } },
+    ]
+    for (const event of steps) expect(await store.apply(id, event, {})).toMatchObject({ kind: 'applied' })
+    clock.advance(30_000)
+    await store.recoverExpired()
+    await assembly.startWorker()
+    const task = await assembly.until(id)
+    expect(task).toMatchObject({ status: 'done', answer: 'Mended.', rounds: [{}, { repairOf: 'command 1: exit 3' }] })
+    expect(task.rounds[0]?.steps.map(({ state }) => state)).toEqual(['ended', 'skipped'])
+  })
+
+  it('is no interruption either for one that is stopped before it could say so', async () => {
+    await using assembly = await assemble({ summary: 'It ran.' })
+    const { store, clock } = assembly
+    const { id } = await assembly.ask('run it')
+    await store.claim({ id: 'dead', leaseMs: 30_000 })
+    const steps: TaskEvent[] = [
+      { kind: 'plan_allowed', ...plannedRound(1, ['true']) },
+      { kind: 'step_started', round: 1, index: 0 },
+      { kind: 'step_ended', round: 1, index: 0, end: { kind: 'exited', code: 0 } },
+    ]
+    for (const event of steps) expect(await store.apply(id, event, {})).toMatchObject({ kind: 'applied' })
+    clock.advance(30_000)
+    await store.recoverExpired()
+    const preparing = Promise.withResolvers<void>()
+    const gate = Promise.withResolvers<void>()
+    const workspace = {
+      ...assembly.workspace,
+      async prepare(...args: Parameters<typeof assembly.workspace.prepare>) {
+        preparing.resolve()
+        await gate.promise
+        return assembly.workspace.prepare(...args)
+      },
+    }
+    const second = await assembly.startWorker({ workspace })
+    await preparing.promise
+    const stopped = second.stop(true)
+    gate.resolve()
+    await stopped
+    expect(await store.get(id)).toMatchObject({ status: 'running', lease: null })
+    await assembly.startWorker()
+    expect(await assembly.until(id)).toMatchObject({ status: 'done', answer: 'It ran.' })
   })
 })
 
