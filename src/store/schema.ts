@@ -3,6 +3,8 @@
  *
  * What keeps claim, list and card flat as the file grows: a partial index for each question about live tasks, `(…, status, id)` indexes for
  * lists (one ordered look-up per status), and counts kept by triggers.
+ *
+ * A process of the version before may have the file open while the next one changes it: what it still reads and writes stays as it is named.
  */
 export interface Migration {
   /** From 1, without gaps; the file's user_version after it. */
@@ -190,4 +192,10 @@ CREATE TABLE seen (key TEXT PRIMARY KEY, at INTEGER NOT NULL) STRICT, WITHOUT RO
 CREATE INDEX seen_at ON seen (at);
 `
 
-export const MIGRATIONS: readonly Migration[] = [{ version: 1, sql: FIRST }]
+/** Nothing is marked as seen: a task's own key says that it came before. */
+const SECOND = 'DROP TABLE seen;'
+
+export const MIGRATIONS: readonly Migration[] = [
+  { version: 1, sql: FIRST },
+  { version: 2, sql: SECOND },
+]
