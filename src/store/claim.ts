@@ -1,4 +1,4 @@
-import { randomBytes } from 'node:crypto'
+import { randomUUID } from 'node:crypto'
 import type { Database } from 'better-sqlite3'
 import type { Task } from '../core/task.ts'
 import { nextStatus } from '../core/transitions.ts'
@@ -43,7 +43,7 @@ export function createClaim({ db, reader, append }: Context): Claim {
 
   return (commit, { id, leaseMs, only: wanted, now }) => {
     const lease = {
-      lease: randomBytes(12).toString('base64url'),
+      lease: randomUUID(),
       worker: id,
       until: now + leaseMs,
       ms: leaseMs,

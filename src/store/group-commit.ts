@@ -18,10 +18,15 @@ export interface GroupCommit<W extends QueuedWrite> {
   /** Takes the write lock. Throws SQLITE_BUSY when another process keeps it for longer than the busy timeout. */
   begin(): void
   /**
-   * Runs the writes, each in a savepoint of its own, and commits. Those that failed are rejected and undone, and nothing else is;
+   * Runs the writes, each undone by itself when it fails, and commits. Those that failed are rejected and undone, and nothing else is;
    * answers the others, which are on disk. When the commit fails, all are rejected and nothing is written.
    */
-  commit(writes: readonly W[]): { done: readonly W[]; commit: Commit }
+  commit(writes: readonly W[]): Committed<W>
+}
+
+interface Committed<W> {
+  done: readonly W[]
+  commit: Commit
 }
 
 export function createGroupCommit<W extends QueuedWrite>(db: Database): GroupCommit<W> {
@@ -51,27 +56,44 @@ export function createGroupCommit<W extends QueuedWrite>(db: Database): GroupCom
     return undefined
   }
 
-  function rejectAll(writes: readonly W[], error: unknown): { done: readonly W[]; commit: Commit } {
+  function rejectAll(writes: readonly W[], error: unknown): Committed<W> {
     if (db.inTransaction) rollback.run()
     for (const write of writes) write.reject(toStoreError(error))
     return { done: [], commit: emptyCommit() }
   }
 
+  /** Needs no savepoint: the transaction is this write's own. */
+  function commitAlone(write: W): Committed<W> {
+    const own = emptyCommit()
+    try {
+      write.run(own)
+      commit.run()
+      return { done: [write], commit: own }
+    } catch (error) {
+      return rejectAll([write], error)
+    }
+  }
+
+  function commitTogether(writes: readonly W[]): Committed<W> {
+    const whole = emptyCommit()
+    const done: W[] = []
+    for (const write of writes) {
+      const fatal = runOne(write, whole, done)
+      if (fatal !== undefined) return rejectAll(writes, fatal)
+    }
+    try {
+      commit.run()
+      return { done, commit: whole }
+    } catch (error) {
+      return rejectAll(done, error)
+    }
+  }
+
   return {
     begin: () => void begin.run(),
     commit(writes) {
-      const whole = emptyCommit()
-      const done: W[] = []
-      for (const write of writes) {
-        const fatal = runOne(write, whole, done)
-        if (fatal !== undefined) return rejectAll(writes, fatal)
-      }
-      try {
-        commit.run()
-        return { done, commit: whole }
-      } catch (error) {
-        return rejectAll(done, error)
-      }
+      const [first] = writes
+      return first !== undefined && writes.length === 1 ? commitAlone(first) : commitTogether(writes)
     },
   }
 }
