@@ -29,7 +29,7 @@ const STATUS_STYLES = {
   interrupted: 'red',
 } as const
 
-export interface ShowContext extends Omit<CardContext, 'children' | 'queue'> {
+export interface ShowContext extends Omit<CardContext, 'children'> {
   files: readonly OutputFile[]
   /** IANA name. */
   timeZone: string
@@ -37,7 +37,7 @@ export interface ShowContext extends Omit<CardContext, 'children' | 'queue'> {
 
 /** Everything that `show` tells. */
 export function showLines(task: Task, context: ShowContext, paint: Paint): string[] {
-  const card = cardView(task, { ...context, queue: null, children: [] })
+  const card = cardView(task, { ...context, children: [] })
   const head = `${paint('bold', `#${task.id}`)} ${oneLine(task.description, 500)}`
   const meta = [
     `${card.status.icon} ${card.headline}`,

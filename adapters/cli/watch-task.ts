@@ -103,7 +103,7 @@ function printEnd(
   files: readonly OutputFile[],
   { json }: WatchOptions,
 ) {
-  if (json) return printer.json({ ...taskJson(task), files: files.map(outputJson) })
+  if (json) return printer.json({ ...taskJson(task, null), files: files.map(outputJson) })
   const context = { now: deps.clock.now(), files, maxRounds: client.maxRounds }
   for (const line of endLines(task, context, printer.style)) printer.line(line)
 }

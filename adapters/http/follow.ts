@@ -94,7 +94,7 @@ async function writeAll(options: ServerOptions, request: FollowRequest, stream: 
   await statuses
   if (!signal.aborted) {
     const found = await options.inbox.get(request.actor, request.taskId)
-    if (found.kind === 'found') await write(stream, frame('end', taskJson(found.task)))
+    if (found.kind === 'found') await write(stream, frame('end', taskJson(found.task, null)))
   }
   out.end()
 }

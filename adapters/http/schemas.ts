@@ -172,7 +172,13 @@ const end = z.object({
 
 export const totalsSchema = z.object({ files: z.int(), bytes: z.int() })
 
+const queue = z.object({
+  position: z.int().describe('From 1; counted to 1001 at most'),
+  estimate_ms: z.int().nullable().describe('Until its turn comes, from how long tasks took lately'),
+})
+
 export const taskSchema = summarySchema.extend({
+  queue: queue.nullable().describe('Where it stands in line; null for a task that is in none'),
   inputs: z.array(
     z.object({
       name: z.string(),

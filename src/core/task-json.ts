@@ -10,6 +10,7 @@ import type {
   PlanAuthor,
   PlanningPhase,
   Platform,
+  QueuePosition,
   Round,
   Step,
   StepState,
@@ -109,7 +110,16 @@ export interface InputJson {
   problem: string | null
 }
 
+export interface QueueJson {
+  /** From 1; counted to 1 001 at most. */
+  position: number
+  /** Until its turn comes, from how long tasks took lately; null while none has ended. */
+  estimate_ms: number | null
+}
+
 export interface TaskJson extends TaskSummaryJson {
+  /** Where it stands in line; null for a task that is in none. */
+  queue: QueueJson | null
   inputs: InputJson[]
   phase: PlanningPhase['kind'] | null
   rounds: RoundJson[]
@@ -139,9 +149,10 @@ export function summaryJson(task: TaskSummary): TaskSummaryJson {
   }
 }
 
-export function taskJson(task: Task): TaskJson {
+export function taskJson(task: Task, queue: QueuePosition | null): TaskJson {
   return {
     ...summaryJson(task),
+    queue: orNull(queue, ({ position, estimateMs }) => ({ position, estimate_ms: estimateMs })),
     inputs: task.inputs.map(inputJson),
     phase: task.phase?.kind ?? null,
     rounds: task.rounds.map(roundJson),

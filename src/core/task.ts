@@ -126,6 +126,14 @@ export type PlanningPhase =
   | { kind: 'loading_model'; model: string; since: number }
   | { kind: 'asking_model'; model: string; attempt: number; since: number }
 
+/** Where a task that waits stands. */
+export interface QueuePosition {
+  /** From 1; counted to 1 001 at most. */
+  position: number
+  /** Null while no task that ended lately says how long one takes. */
+  estimateMs: number | null
+}
+
 export interface Lease {
   id: string
   workerId: string

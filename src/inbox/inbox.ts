@@ -93,7 +93,17 @@ function createLoopQuestions(breaker: Breaker, door: Door): Pick<Inbox, 'stopped
 
 type Questions = Pick<
   Inbox,
-  'get' | 'list' | 'tail' | 'follow' | 'wholeLog' | 'outputs' | 'openOutput' | 'archive' | 'audit' | 'watch'
+  | 'get'
+  | 'queuePosition'
+  | 'list'
+  | 'tail'
+  | 'follow'
+  | 'wholeLog'
+  | 'outputs'
+  | 'openOutput'
+  | 'archive'
+  | 'audit'
+  | 'watch'
 >
 
 /** What only looks. Each asks the door first. */
@@ -101,6 +111,10 @@ function createQuestions(store: Store, workspace: Workspace, door: Door): Questi
   const viewing = (actor: Actor, taskId: number) => door.find(actor, 'view', taskId)
   return {
     get: (actor, taskId) => viewing(actor, taskId),
+    async queuePosition(actor, task) {
+      const isSeen = task.status === 'pending' && door.may(actor, 'view', task)
+      return (isSeen ? await store.queuePosition(task.id) : undefined) ?? null
+    },
     async list(actor, query) {
       const refused = await door.check(actor, 'view', null)
       if (refused !== undefined) return refused

@@ -1,7 +1,7 @@
 import type { Readable } from 'node:stream'
 import type { Action, Actor } from '../core/actor.ts'
 import type { Control } from '../core/controls.ts'
-import type { InputSource, OutputTotals, Place, Task, TaskSummary } from '../core/task.ts'
+import type { InputSource, OutputTotals, Place, QueuePosition, Task, TaskSummary } from '../core/task.ts'
 import type { AuditEntry, ListQuery } from './store.ts'
 import type { LogLine, LogTail, OpenedOutput, OutputFile } from './workspace.ts'
 
@@ -111,6 +111,8 @@ export interface Inbox {
   /** Whether the actor may, without doing or auditing anything; for what to show. */
   may(actor: Actor, action: Action, taskId: number | null): Promise<boolean>
   get(actor: Actor, taskId: number): Promise<{ kind: 'found'; task: Task } | Refusal>
+  /** Where a task that waits stands in line; null for one that is in none, and for who may not see it. */
+  queuePosition(actor: Actor, task: Task): Promise<QueuePosition | null>
   list(
     actor: Actor,
     query: ListQuery,

@@ -1,7 +1,17 @@
 import type { Actor } from '../core/actor.ts'
 import { AppError } from '../core/errors.ts'
 import type { StoredEvent, TaskEvent } from '../core/events.ts'
-import type { InputFile, Place, Platform, Requester, Task, TaskKind, TaskStatus, TaskSummary } from '../core/task.ts'
+import type {
+  InputFile,
+  Place,
+  Platform,
+  QueuePosition,
+  Requester,
+  Task,
+  TaskKind,
+  TaskStatus,
+  TaskSummary,
+} from '../core/task.ts'
 
 export interface NewTask {
   description: string
@@ -149,8 +159,8 @@ export interface Store extends AsyncDisposable {
   dueApprovals(now: number): Promise<readonly { taskId: number; due: 'remind' | 'expire' }[]>
   /** When the next lease runs out or approval is due; null when nothing is. */
   nextDueAt(): Promise<number | null>
-  /** From 1; counted to 1 001 at most. Undefined when the task is in no line: held, over, waiting for a person or another task. */
-  queuePosition(taskId: number): Promise<{ position: number; estimateMs: number | null } | undefined>
+  /** Undefined when the task is in no line: held, over, waiting for a person or another task. */
+  queuePosition(taskId: number): Promise<QueuePosition | undefined>
   counts(): Promise<Readonly<Record<TaskStatus, number>>>
 
   registerWorker(row: WorkerRow): Promise<void>

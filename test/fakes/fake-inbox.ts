@@ -132,6 +132,8 @@ export function fakeInbox(): FakeInbox {
       return 'task' in found ? { kind: 'found', task: found.task } : found
     },
 
+    queuePosition: async () => null,
+
     async list(actor, query) {
       const sentence = inbox.refuse(actor, 'view', null)
       if (sentence !== null) return { kind: 'forbidden', sentence }

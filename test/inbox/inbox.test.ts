@@ -643,6 +643,22 @@ describe('questions', () => {
     expect(seen).toEqual([])
   })
 
+  it('say where a task stands in line, and not to who may not see it', async () => {
+    await using assembly = await assemble({
+      access: { ...OPEN_ACCESS, slack: { ...OPEN_ACCESS.slack, users: ['ana'] } },
+    })
+    const { inbox, store } = assembly
+    await submit(assembly, 'one')
+    await submit(assembly, 'two')
+    const [one, two] = [await store.get(1), await store.get(2)]
+    if (one === undefined || two === undefined) throw new Error('no tasks')
+    expect(await inbox.queuePosition(ana, two)).toEqual({ position: 2, estimateMs: null })
+    expect(await inbox.queuePosition(ben, two)).toBeNull()
+    const claimed = await store.claim({ id: 'w', leaseMs: 1000, only: 1 })
+    expect(await inbox.queuePosition(ana, claimed ?? one)).toBeNull()
+    expect(await inbox.queuePosition(ana, two)).toMatchObject({ position: 1 })
+  })
+
   it("list a person's own tasks, or a place's; the terminal lists all", async () => {
     await using assembly = await assemble()
     await submit(assembly, 'one')

@@ -20,7 +20,7 @@ export interface ChildOptions {
 export function cancel(deps: CliDeps, words: readonly string[], options: { json?: boolean }): Promise<ExitCode> {
   return withClient(deps, { create: false }, async (session) => {
     for (const taskId of words.map(parseTaskId)) {
-      tell(session, await act(session, 'cancel', taskId, null), options)
+      await tell(session, await act(session, 'cancel', taskId, null), options)
     }
     return EXIT.done
   })
@@ -51,12 +51,13 @@ export function redeliver(deps: CliDeps, word: string, options: { json?: boolean
   })
 }
 
-function tell(
-  { printer }: Session,
+async function tell(
+  { client, printer }: Session,
   { sentence, task }: { sentence: string; task: Task },
   { json }: { json?: boolean },
-): ExitCode {
-  if (json === true) printer.json({ sentence, task: taskJson(task) })
+): Promise<ExitCode> {
+  const { inbox, actor } = client
+  if (json === true) printer.json({ sentence, task: taskJson(task, await inbox.queuePosition(actor, task)) })
   else printer.line(sentence)
   return EXIT.done
 }
@@ -87,7 +88,7 @@ async function startedChild(
   { follow, json }: ChildOptions,
 ): Promise<ExitCode> {
   if (follow === true) return watchTask(session, child.task, { json: json === true })
-  tell(session, child, { json: json === true })
+  await tell(session, child, { json: json === true })
   await noteMissingWorker(session, child.task)
   return EXIT.done
 }

@@ -31,7 +31,8 @@ export function run(deps: CliDeps, words: readonly string[], options: RunOptions
     if (outcome.kind !== 'created' && outcome.kind !== 'duplicate') throw refusalError(outcome)
     const json = options.json === true
     if (options.detach !== true) return await watchTask(session, outcome.task, { json })
-    if (json) session.printer.json(taskJson(outcome.task))
+    const queue = await client.inbox.queuePosition(client.actor, outcome.task)
+    if (json) session.printer.json(taskJson(outcome.task, queue))
     else session.printer.line(`Task #${outcome.task.id}. Follow it with: ${COMMAND} logs -f ${outcome.task.id}`)
     await noteMissingWorker(session, outcome.task)
     return EXIT.done

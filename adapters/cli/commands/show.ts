@@ -10,14 +10,15 @@ export function show(deps: CliDeps, word: string, options: { json?: boolean }): 
     const task = await getTask(session, parseTaskId(word))
     const outcome = await client.inbox.outputs(client.actor, task.id)
     const files = outcome.kind === 'outputs' ? outcome.files : []
+    const queue = await client.inbox.queuePosition(client.actor, task)
     if (options.json === true) {
-      printer.json({ ...taskJson(task), files: files.map(outputJson) })
+      printer.json({ ...taskJson(task, queue), files: files.map(outputJson) })
       return EXIT.done
     }
     const { maxRounds, sandboxWarning } = client
     const tail = await lastLines(session, task.id)
     const { clock, timeZone } = deps
-    const context = { now: clock.now(), timeZone, tail, files, maxRounds, sandboxWarning }
+    const context = { now: clock.now(), timeZone, tail, queue, files, maxRounds, sandboxWarning }
     for (const line of showLines(task, context, printer.style)) printer.line(line)
     return EXIT.done
   })

@@ -4,7 +4,6 @@ import type { ZodTypeProvider } from 'fastify-type-provider-zod'
 import type { Actor } from '../../../src/core/actor.ts'
 import { shortHash } from '../../../src/core/approval.ts'
 import type { Verb } from '../../../src/core/controls.ts'
-import { taskJson } from '../../../src/core/task-json.ts'
 import type { ActDetails, ActOutcome, Attachment } from '../../../src/ports/inbox.ts'
 import { actorOf } from '../guard.ts'
 import { dedupeKeyOf, takeInputs } from '../inputs.ts'
@@ -20,6 +19,7 @@ import {
   submitHeaders,
   taskParams,
 } from '../schemas.ts'
+import { taskAnswer } from '../task-answer.ts'
 import { withProblems } from '../with-problems.ts'
 
 /** Actions that need nothing but the task. Those that make a child answer 201. */
@@ -124,7 +124,8 @@ function registerRefine(app: FastifyInstance, options: ServerOptions): void {
       const mayUpload = inputs === undefined || (await options.inbox.may(actor, 'refine', taskId))
       const refine = (attachments: readonly Attachment[]) =>
         options.inbox.refine({ actor, taskId, text, attachments, dedupeKey })
-      return answer(reply, taskId, await takeInputs(options, actor, mayUpload ? inputs : undefined, refine))
+      const outcome = await takeInputs(options, actor, mayUpload ? inputs : undefined, refine)
+      return answer(options, reply, { actor, taskId, outcome })
     },
   })
 }
@@ -137,13 +138,19 @@ interface Act {
   details: ActDetails
 }
 
-async function act({ inbox }: ServerOptions, reply: FastifyReply, { actor, verb, taskId, hash, details }: Act) {
+async function act(options: ServerOptions, reply: FastifyReply, { actor, verb, taskId, hash, details }: Act) {
   const control = { verb, taskId, hash: hash === undefined ? null : shortHash(hash) }
-  return answer(reply, taskId, await inbox.act(actor, control, details))
+  return answer(options, reply, { actor, taskId, outcome: await options.inbox.act(actor, control, details) })
 }
 
-function answer(reply: FastifyReply, taskId: number, outcome: ActOutcome) {
+interface Acted {
+  actor: Actor
+  taskId: number
+  outcome: ActOutcome
+}
+
+async function answer({ inbox }: ServerOptions, reply: FastifyReply, { actor, taskId, outcome }: Acted) {
   if (outcome.kind !== 'done') throw refusalProblem(outcome)
   if (outcome.task.id !== taskId) reply.code(201).header('location', `/tasks/${outcome.task.id}`)
-  return { sentence: outcome.sentence, task: taskJson(outcome.task) }
+  return { sentence: outcome.sentence, task: await taskAnswer(inbox, actor, outcome.task) }
 }

@@ -1,12 +1,14 @@
 import type { FastifyInstance, FastifyReply } from 'fastify'
 import type { ZodTypeProvider } from 'fastify-type-provider-zod'
-import { summaryJson, type TaskJson, taskJson } from '../../../src/core/task-json.ts'
+import type { Task } from '../../../src/core/task.ts'
+import { summaryJson } from '../../../src/core/task-json.ts'
 import type { Attachment, SubmitOutcome } from '../../../src/ports/inbox.ts'
 import { actorOf } from '../guard.ts'
 import { dedupeKeyOf, takeInputs } from '../inputs.ts'
 import type { ServerOptions } from '../options.ts'
 import { ApiProblem, refusalProblem } from '../problems.ts'
 import { listQuery, submitBody, submitHeaders, taskPage, taskParams, taskSchema } from '../schemas.ts'
+import { taskAnswer } from '../task-answer.ts'
 import { withProblems } from '../with-problems.ts'
 
 export function registerTasks(app: FastifyInstance, options: ServerOptions): void {
@@ -40,12 +42,12 @@ function registerSubmit(app: FastifyInstance, options: ServerOptions): void {
       const submit = (attachments: readonly Attachment[]) =>
         inbox.submit({ actor, text: body.description, place: null, attachments, dedupeKey, model: body.model ?? null })
       const outcome = await takeInputs(options, actor, mayUpload ? body.inputs : undefined, submit)
-      return answerSubmit(reply, outcome, body.description)
+      return taskAnswer(inbox, actor, admitted(reply, outcome, body.description))
     },
   })
 }
 
-function answerSubmit(reply: FastifyReply, outcome: SubmitOutcome, description: string): TaskJson {
+function admitted(reply: FastifyReply, outcome: SubmitOutcome, description: string): Task {
   if (outcome.kind !== 'created' && outcome.kind !== 'duplicate') throw refusalProblem(outcome)
   const { task } = outcome
   if (outcome.kind === 'duplicate' && task.description !== description) {
@@ -55,7 +57,7 @@ function answerSubmit(reply: FastifyReply, outcome: SubmitOutcome, description: 
     )
   }
   reply.code(outcome.kind === 'created' ? 201 : 200).header('location', `/tasks/${task.id}`)
-  return taskJson(task)
+  return task
 }
 
 function registerQuestions(app: FastifyInstance, { inbox }: ServerOptions): void {
@@ -100,7 +102,7 @@ function registerQuestions(app: FastifyInstance, { inbox }: ServerOptions): void
     handler: async (request) => {
       const outcome = await inbox.get(actorOf(request), request.params.id)
       if (outcome.kind !== 'found') throw refusalProblem(outcome)
-      return taskJson(outcome.task)
+      return taskAnswer(inbox, actorOf(request), outcome.task)
     },
   })
 }

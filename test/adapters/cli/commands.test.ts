@@ -167,6 +167,19 @@ describe('show', () => {
     return { ...task, status: 'awaiting_approval' as const, approval: { ...approval, ...open } }
   }
 
+  test('of a task in the queue says where it stands, in words and as JSON', async () => {
+    const cli = makeCli()
+    cli.inbox.tasks.set(7, sampleTask({ id: 7 }))
+    cli.inbox.queuePosition = async () => ({ position: 3, estimateMs: 120_000 })
+    expect(await cli.run('show', '7')).toBe(0)
+    expect(cli.stdout.text()).toContain('Queued · 3rd in line · about 2 min')
+    const json = makeCli()
+    json.inbox.tasks.set(7, sampleTask({ id: 7 }))
+    json.inbox.queuePosition = async () => ({ position: 3, estimateMs: null })
+    expect(await json.run('show', '7', '--json')).toBe(0)
+    expect(JSON.parse(json.stdout.text())).toMatchObject({ queue: { position: 3, estimate_ms: null } })
+  })
+
   test('of a task that waits for an approval has all that is approved, and how to decide', async () => {
     const cli = makeCli()
     cli.inbox.tasks.set(7, waiting())

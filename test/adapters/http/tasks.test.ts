@@ -167,6 +167,18 @@ describe('GET /tasks', () => {
   })
 })
 
+describe('a task in the queue', () => {
+  test('says where it stands: when it is asked for, looked at and made by another', async () => {
+    await using api = await startApi()
+    api.inbox.queuePosition = async (_actor, { id }) => ({ position: id + 1, estimateMs: 60_000 })
+    const made = taskSchema.parse(await (await api.post('/tasks', { description: 'a' })).json())
+    expect(made.queue).toEqual({ position: 2, estimate_ms: 60_000 })
+    expect(taskSchema.parse(await (await api.get('/tasks/1')).json()).queue).toEqual(made.queue)
+    const acted = actionResult.parse(await (await api.post('/tasks/1/retry')).json())
+    expect(acted.task.queue).toEqual(made.queue)
+  })
+})
+
 describe('GET /tasks/{id}', () => {
   test('has plans, steps and the end', async () => {
     await using api = await startApi()
