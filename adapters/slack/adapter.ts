@@ -88,8 +88,7 @@ export function createSlackAdapter(options: SlackOptions): ChatAdapter {
       state.stopped = true
       state.problem = 'Slack is stopped.'
       state.timer?.[Symbol.dispose]()
-      await connection.stop()
-      await allWithin(state.attending, clock)
+      await comeToRest(state.attending, connection, clock)
     },
   }
 }
@@ -138,10 +137,12 @@ function createStart(options: SlackOptions, { wire, memory, connection, state }:
 
 const STOP_GRACE_MS = 5000
 
-/** Lets what has been acknowledged come to its end. */
-async function allWithin(attending: ReadonlySet<Promise<void>>, clock: Clock): Promise<void> {
+/** Lets what has arrived come to its end while it can still be acknowledged, and what arrives meanwhile too. */
+async function comeToRest(attending: ReadonlySet<Promise<void>>, connection: Connection, clock: Clock): Promise<void> {
   const late = Promise.withResolvers<void>()
   using _timer = clock.after(STOP_GRACE_MS, late.resolve)
+  await Promise.race([Promise.all(attending), late.promise])
+  await connection.stop()
   await Promise.race([Promise.all(attending), late.promise])
 }
 

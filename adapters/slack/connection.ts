@@ -207,8 +207,10 @@ export function createHttpConnection({
         endpoints: ['/slack/events'],
         logger: boltLogger(logger),
         customPropertiesExtractor: (request) => ({ replayed: isReplay(request.headers['x-slack-signature']) }),
-        processEventErrorHandler: async ({ error, response }) => {
+        processEventErrorHandler: async ({ error, request, response }) => {
           refused({ error })
+          // Slack sends it again, perhaps within the same second and so with the same signature.
+          seen.delete(String(request.headers['x-slack-signature']))
           if (!response.headersSent) response.writeHead(500).end()
           return true
         },

@@ -10,6 +10,7 @@ import { escapeWithin, section } from './blocks.ts'
 import type { Memory } from './memory.ts'
 import type { Self } from './parse.ts'
 import type { People } from './people.ts'
+import { PATIENCE_MS, type Receipt } from './receipt.ts'
 import type { SlackMessage } from './render.ts'
 import type { Wire } from './wire.ts'
 
@@ -24,7 +25,7 @@ export interface Desk {
   readonly self: Self
   /** The slash command's name, for help: "/task". */
   readonly command: string
-  /** What has been acknowledged and is not done yet: stopping waits for it, or it would be lost. */
+  /** What is being done: stopping waits for it, or what has been acknowledged would be lost. */
   readonly attending: Set<Promise<void>>
 }
 
@@ -70,27 +71,53 @@ export function sentence(text: string, ...more: types.KnownBlock[]): SlackMessag
   return { text: escapeWithin(text, 300), blocks: [section(escaped), ...more] }
 }
 
+const NOT_STORED_YET =
+  'This takes longer than usual and is not stored yet. If nothing of it shows within a minute, please send it again.'
+
 /** What went wrong, for the person: what the error says when it is one of ours, and nothing inner otherwise. */
-export function apology(error: unknown): string {
-  if (error instanceof AdapterError) return `That did not work: ${error.message}`
+export function apology(error: unknown, comesAgain = false): string {
+  if (error instanceof AdapterError) return `That did not work: ${error.message}${comesAgain ? ` ${COMES_AGAIN}` : ''}`
+  if (comesAgain) return `That did not work yet: the assistant cannot store it now. ${COMES_AGAIN}`
   if (error instanceof AppError)
     return 'That did not work: the assistant cannot store it now. Please send it again in a minute.'
   return 'That did not work: something went wrong inside the assistant. Please send it again.'
 }
 
-/** Runs one way in. Nothing escapes: it has been acknowledged already, so all that is left is to tell the person and the log. */
-export async function attend(
-  desk: Desk,
-  what: string,
-  to: Whereto | undefined,
-  work: () => Promise<void>,
-): Promise<void> {
-  const attending = work().catch(async (error: unknown) => {
+const COMES_AGAIN = 'Slack brings it again by itself within minutes; there is no need to repeat it.'
+
+export interface Attended {
+  /** For the log. */
+  what: string
+  /** Whom to tell when it does not work. */
+  to: Whereto | undefined
+  /** Of what has not been acknowledged before. */
+  receipt?: Receipt
+}
+
+/**
+ * Runs one way in, and acknowledges it when it is done, if nobody has before, or when Slack's patience ends. Nothing escapes: what is
+ * left to do with an error is to have Slack send it again, where it does that, and to tell the person and the log.
+ */
+export async function attend(desk: Desk, { what, to, receipt }: Attended, work: () => Promise<void>): Promise<void> {
+  const hurry = async (): Promise<void> => {
+    if (receipt?.state !== 'pending') return
+    const telling = to === undefined ? undefined : tell(desk, to, sentence(NOT_STORED_YET))
+    await receipt.acknowledge()
+    await telling
+  }
+  const failed = async (error: unknown): Promise<void> => {
+    const comesAgain = receipt?.giveBack() === true
     const code = error instanceof AppError ? error.code : 'internal'
     const stack = error instanceof Error ? error.stack : ''
     desk.logger.error({ code, stack }, `a Slack ${what} failed: ${errorLine(error)}`)
-    if (to !== undefined) await tell(desk, to, sentence(apology(error)))
-  })
+    // Once is enough for what comes again.
+    const isTold = comesAgain && receipt?.isRetry === true
+    if (to !== undefined && !isTold) await tell(desk, to, sentence(apology(error, comesAgain)))
+  }
+  using _late = desk.clock.after(PATIENCE_MS, () => void hurry())
+  const attending = work()
+    .catch(failed)
+    .then(async () => void (await receipt?.acknowledge()))
   desk.attending.add(attending)
   await attending
   desk.attending.delete(attending)

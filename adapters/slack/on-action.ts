@@ -1,6 +1,6 @@
 /** Buttons and menus. Nothing is kept in memory for them: what they mean is in their ids, so they work after a restart. */
 import type { Actor } from '../../src/core/actor.ts'
-import { type Control, parseControl } from '../../src/core/controls.ts'
+import { type Control, parseControl, type Verb } from '../../src/core/controls.ts'
 import type { Place } from '../../src/core/task.ts'
 import { currentRound } from '../../src/core/task.ts'
 import type { Refusal } from '../../src/ports/inbox.ts'
@@ -11,6 +11,7 @@ import { type Decision, editForm, rejectForm } from './modals.ts'
 import { JOIN_ACTION } from './on-command.ts'
 import type { ActionIntent } from './parse.ts'
 import { toPlace } from './place.ts'
+import type { Receipt } from './receipt.ts'
 import type { Recent } from './recent.ts'
 import { parseFilesAction, show } from './show.ts'
 
@@ -20,21 +21,36 @@ interface Pressing {
   to: Whereto
   /** The thread the button is in; null on App Home. */
   place: Place | null
+  receipt: Receipt
 }
 
-export async function onAction(desk: Desk, recent: Recent, intent: ActionIntent): Promise<void> {
+interface Pressed {
+  intent: ActionIntent
+  receipt: Receipt
+}
+
+export async function onAction(desk: Desk, recent: Recent, { intent, receipt }: Pressed): Promise<void> {
   const { userId, channelId, responseUrl } = intent
   const threadTs = intent.threadTs ?? null
   const to = { userId, channelId, threadTs, responseUrl }
   // A nervous second press is the first one.
   if (!recent.claim(`press:${userId}:${channelId}:${intent.messageTs ?? ''}:${intent.actionId}:${intent.option ?? ''}`))
-    return
-  await attend(desk, 'button', to, async () => {
+    return void (await receipt.acknowledge())
+  if (!hasEffect(intent)) await receipt.acknowledge()
+  await attend(desk, { what: 'button', to, receipt }, async () => {
     const actor = await desk.people.actor({ ...intent, isDirect: channelId === '' || channelId.startsWith('D') })
-    await press(desk, { actor, intent, to, place: placeOf(desk, intent) })
+    await press(desk, { actor, intent, to, place: placeOf(desk, intent), receipt })
     if (channelId === '') await publishHome(desk, userId)
   })
 }
+
+/** Of this, something is to be stored. All else shows or opens something, and may take a while. */
+function hasEffect({ actionId }: ActionIntent): boolean {
+  const verb = parseControl(actionId)?.verb
+  return verb !== undefined && !WITHOUT_EFFECT.has(verb)
+}
+
+const WITHOUT_EFFECT: ReadonlySet<Verb> = new Set(['log', 'files', 'status', 'help', 'upload', 'edit', 'reject'])
 
 function placeOf(desk: Desk, { channelId, threadTs, messageTs, isEphemeral }: ActionIntent): Place | null {
   // A private answer has no thread of its own: nothing can be posted below it.
@@ -67,9 +83,10 @@ async function press(desk: Desk, pressing: Pressing): Promise<void> {
   }
 }
 
-async function act(desk: Desk, { actor, intent, to, place }: Pressing, control: Control): Promise<void> {
+async function act(desk: Desk, { actor, intent, to, place, receipt }: Pressing, control: Control): Promise<void> {
   const dedupeKey = `slack:${desk.self.teamId}:press:${intent.actionTs}:${intent.userId}:${intent.actionId}`
   const outcome = await desk.inbox.act(actor, control, { dedupeKey, ...(place === null ? {} : { place }) })
+  await receipt.acknowledge()
   if (outcome.kind === 'conflict') await retire(desk, intent, outcome)
   // What was done shows in the thread; a sentence is for what was not, or for where no thread is in sight.
   if (outcome.kind !== 'done' || place === null) await tell(desk, to, sentence(outcome.sentence))

@@ -8,20 +8,28 @@ import { attend, type Desk, sentence, tell, type Whereto } from './desk.ts'
 import { helpMessage } from './help.ts'
 import type { CommandIntent } from './parse.ts'
 import { fromPlace, toPlace } from './place.ts'
+import type { Receipt } from './receipt.ts'
 import type { SlackMessage } from './render.ts'
 import { show, showList } from './show.ts'
 import { type Ask, parseAsk, type TaskVerb } from './words.ts'
 
-export async function onCommand(desk: Desk, intent: CommandIntent): Promise<void> {
+export async function onCommand(desk: Desk, intent: CommandIntent, receipt: Receipt): Promise<void> {
   const { userId, channelId, responseUrl } = intent
   const to = { userId, channelId, threadTs: null, responseUrl }
-  await attend(desk, 'command', to, async () => {
+  const ask = parseAsk(intent.text)
+  if (!hasEffect(ask)) await receipt.acknowledge()
+  await attend(desk, { what: 'command', to, receipt }, async () => {
     const actor = await desk.people.actor({ ...intent, isDirect: channelId.startsWith('D') })
-    const ask = parseAsk(intent.text)
     const dedupeKey = `slack:${desk.self.teamId}:command:${intent.triggerId}`
-    if (ask.kind === 'submit') return submit(desk, ask.text, { actor, to, dedupeKey })
-    await tell(desk, to, await runAsk(desk, ask, { actor, place: null, dedupeKey }))
+    if (ask.kind === 'submit') return submit(desk, ask.text, { actor, to, dedupeKey, receipt })
+    const answer = await runAsk(desk, ask, { actor, place: null, dedupeKey })
+    await receipt.acknowledge()
+    await tell(desk, to, answer)
   })
+}
+
+function hasEffect(ask: Ask): boolean {
+  return ask.kind === 'submit' || (ask.kind === 'task' && !isShown(ask.verb))
 }
 
 interface Asking {
@@ -51,20 +59,25 @@ async function onTask(
   { verb, taskId, note }: { verb: TaskVerb; taskId: number; note: string },
   { actor, place, dedupeKey }: Asking,
 ): Promise<SlackMessage> {
-  if (verb === 'status' || verb === 'log' || verb === 'files') return show(desk, verb, { actor, taskId, place })
+  if (isShown(verb)) return show(desk, verb, { actor, taskId, place })
   const outcome = await desk.inbox.act(actor, { verb, taskId, hash: null }, { note, dedupeKey })
   return sentence(outcome.sentence)
+}
+
+function isShown(verb: TaskVerb): verb is 'status' | 'log' | 'files' {
+  return verb === 'status' || verb === 'log' || verb === 'files'
 }
 
 async function submit(
   desk: Desk,
   text: string,
-  asking: { actor: Actor; to: Whereto; dedupeKey: string },
+  asking: { actor: Actor; to: Whereto; dedupeKey: string; receipt: Receipt },
 ): Promise<void> {
-  const { actor, to, dedupeKey } = asking
+  const { actor, to, dedupeKey, receipt } = asking
   const { teamId } = desk.self
   const place = toPlace({ teamId, channelId: to.channelId, threadTs: null, fallbackUserId: to.userId })
   const outcome = await desk.inbox.submit({ actor, text, place, attachments: [], dedupeKey, model: null })
+  await receipt.acknowledge()
   if ('sentence' in outcome) return tell(desk, to, sentence(outcome.sentence))
   if (outcome.kind === 'created') desk.memory.created(outcome.task.id)
   const thread = outcome.task.place

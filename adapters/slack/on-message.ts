@@ -1,4 +1,4 @@
-/** Mentions, direct messages and replies in threads. Slack's event has been acknowledged before any of this runs. */
+/** Mentions, direct messages and replies in threads. Slack's event is acknowledged when this is done. */
 import type { Actor } from '../../src/core/actor.ts'
 import { parseThreadWords } from '../../src/core/controls.ts'
 import type { Place } from '../../src/core/task.ts'
@@ -8,25 +8,51 @@ import { attend, type Desk, sentence, tell, type Whereto } from './desk.ts'
 import { runAsk } from './on-command.ts'
 import type { MessageIntent } from './parse.ts'
 import { messageKey, toPlace } from './place.ts'
+import type { Receipt } from './receipt.ts'
 import type { Recent } from './recent.ts'
 import type { SlackMessage } from './render.ts'
 import { show } from './show.ts'
 import { parseAsk } from './words.ts'
 
-export async function onMessage(desk: Desk, recent: Recent, intent: MessageIntent): Promise<void> {
+export interface Messages {
+  done: Recent
+  /** False: it could not be done. Never rejects. */
+  underway: Map<string, Promise<boolean>>
+}
+
+interface Arrived {
+  intent: MessageIntent
+  receipt: Receipt
+}
+
+export async function onMessage(desk: Desk, messages: Messages, { intent, receipt }: Arrived): Promise<void> {
   const isAddressed = intent.mentioned || intent.isDirect
   if (!isAddressed && intent.threadTs === null) return
   // A mention arrives as `app_mention` and as `message`; both have the message's identity, and the first one does.
   const key = messageKey(desk.self.teamId, intent.channelId, intent.ts)
-  if (!recent.claim(key)) return
+  const first = messages.underway.get(key)
+  if (first !== undefined) return sameEnd(desk, first, receipt)
+  if (!messages.done.claim(key)) return
   const to = { userId: intent.userId, channelId: intent.channelId, threadTs: intent.threadTs, responseUrl: null }
-  await attend(desk, 'message', isAddressed ? to : undefined, async () => {
+  const end = Promise.withResolvers<boolean>()
+  messages.underway.set(key, end.promise)
+  let isDone = false
+  await attend(desk, { what: 'message', to: isAddressed ? to : undefined, receipt }, async () => {
     try {
       await take(desk, intent, { key, to, isAddressed })
-    } catch (error) {
-      recent.release(key)
-      throw error
+      isDone = true
+    } finally {
+      if (!isDone) messages.done.release(key)
+      messages.underway.delete(key)
+      end.resolve(isDone)
     }
+  })
+}
+
+/** The other event of a message: acknowledged, or left to come again, with the first. */
+async function sameEnd(desk: Desk, first: Promise<boolean>, receipt: Receipt): Promise<void> {
+  await attend(desk, { what: 'message', to: undefined, receipt }, async () => {
+    if (!(await first)) receipt.giveBack()
   })
 }
 

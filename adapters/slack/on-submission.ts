@@ -1,7 +1,4 @@
-/**
- * Forms sent. Mistakes are shown in the form, so the answer is awaited a little; whatever takes longer than that closes the form
- * and answers privately, because Slack wants its acknowledgement within three seconds.
- */
+/** Forms sent. Mistakes are shown in the form; whatever takes longer than Slack waits closes the form and is answered privately. */
 import { z } from 'zod'
 import type { Actor } from '../../src/core/actor.ts'
 import { currentRound } from '../../src/core/task.ts'
@@ -19,41 +16,17 @@ import {
 } from './modals.ts'
 import { attachmentsOf, type SubmissionIntent } from './parse.ts'
 import { toPlace } from './place.ts'
+import type { Receipt } from './receipt.ts'
 
-/** What the form is acknowledged with: nothing closes it. */
-export type FormAnswer = { response_action: 'errors'; errors: Record<string, string> } | undefined
-
-const PATIENCE_MS = 2000
-
-/** Settles with what to acknowledge, at the latest after two seconds; the work goes on until it is done. */
-export async function onSubmission(
-  desk: Desk,
-  intent: SubmissionIntent,
-  acknowledge: (answer: FormAnswer) => Promise<void>,
-): Promise<void> {
-  let isOpen = true
-  const answer = async (given: FormAnswer): Promise<boolean> => {
-    if (!isOpen) return false
-    isOpen = false
-    await acknowledge(given)
-    return true
-  }
-  using _timer = desk.clock.after(PATIENCE_MS, () => {
-    answer(undefined).catch(() => undefined)
-  })
+export async function onSubmission(desk: Desk, intent: SubmissionIntent, receipt: Receipt): Promise<void> {
   const origin = originOf(intent)
   const to = { userId: intent.userId, channelId: origin.channelId, threadTs: origin.threadTs, responseUrl: null }
-  await attend(desk, 'form', to, async () => {
-    try {
-      const result = await take(desk, intent)
-      const isShown = await answer(
-        result.kind === 'mistake' ? { response_action: 'errors', errors: result.errors } : undefined,
-      )
-      if (result.kind === 'mistake' && !isShown) await tell(desk, to, sentence(Object.values(result.errors).join(' ')))
-      if (result.kind === 'refused') await tell(desk, to, sentence(result.sentence))
-    } finally {
-      await answer(undefined)
-    }
+  await attend(desk, { what: 'form', to, receipt }, async () => {
+    const result = await take(desk, intent)
+    if (result.kind !== 'mistake') await receipt.acknowledge()
+    else if (!(await receipt.acknowledge({ response_action: 'errors', errors: result.errors })))
+      await tell(desk, to, sentence(Object.values(result.errors).join(' ')))
+    if (result.kind === 'refused') await tell(desk, to, sentence(result.sentence))
   })
 }
 

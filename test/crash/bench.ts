@@ -91,7 +91,7 @@ function keepEvidence(folder: string, { seed, say }: BenchOptions, words: string
 }
 
 function blank(): BenchResult {
-  return { kills: 0, atPoints: new Map(), violations: [], lostAfterAck: [], checked: 0, tasks: 0, interrupted: 0 }
+  return { kills: 0, atPoints: new Map(), violations: [], checked: 0, tasks: 0, interrupted: 0 }
 }
 
 interface Killing {

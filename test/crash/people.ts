@@ -157,8 +157,8 @@ export function createPeople(options: PeopleOptions): People {
     redeliver() {
       // Slack gives up on an event after three attempts, an hour after the first; here none is given up.
       for (const { way, deliveries } of asked) {
-        if (way === 'slash' || deliveries.some((each) => each.isAcked)) continue
-        for (const each of deliveries) each.redeliver()
+        if (way === 'slash') continue
+        for (const each of deliveries) if (!each.isAcked) each.redeliver()
       }
     },
     calmDown() {

@@ -216,7 +216,7 @@ test('a store that takes too long closes the form in time, and the outcome follo
   })
   const sent = h.slack.user.submitModal('U0ANA', openModal(h)?.id ?? '', { 'command-0': 'pwd' })
   await eventually(() => expect(h.inbox.acts).toHaveLength(1))
-  h.clock.advance(2000)
+  h.clock.advance(2500)
   expect(await sent.acked).toEqual({})
   gate.resolve()
   await eventually(() => expect(JSON.stringify(h.slack.world.ephemerals)).toContain('The policy does not allow this.'))

@@ -206,18 +206,3 @@ test('a store that cannot be used is said, not hidden; the next delivery of the 
   h.slack.user.sayAgain('C0BUILDS', said.ts)
   await eventually(() => expect(h.inbox.tasks.size).toBe(1))
 })
-
-test('everything is acknowledged at once, however slow the store is', async () => {
-  await using h = await startHarness()
-  const gate = Promise.withResolvers<void>()
-  const slow = async () => {
-    await gate.promise
-    return { kind: 'full' as const, sentence: 'The queue is full.' }
-  }
-  h.inbox.next.submit.push(slow, slow)
-  const said = h.slack.user.say({ user: 'U0ANA', channel: 'C0BUILDS', text: '<@U0BOT> make a file' })
-  const { delivery } = h.slack.user.command({ user: 'U0ANA', channel: 'C0BUILDS', text: 'make a file' })
-  await Promise.all([...said.deliveries, delivery].map((each) => each.acked))
-  gate.resolve()
-  await eventually(() => expect(lastPrivate(h)).toContain('The queue is full.'))
-})
