@@ -1,101 +1,11 @@
-/**
- * Runs in a worker thread: adds up what a task's folder takes on disk. The task may change the folder meanwhile and would
- * gladly lead a walker that is root elsewhere, so every folder is opened without following links and read by descriptor.
- */
-import { chmodSync, closeSync, constants, lstatSync, opendirSync, openSync } from 'node:fs'
+/** Runs in a worker thread: the walks that take long. */
 import { parentPort } from 'node:worker_threads'
+import { type DiskFindings, type DiskQuestion, walkDisk } from './disk-walk.ts'
 
-/** Deeper trees count as too large: nobody needs them, and a descriptor is held for every level. */
-const MAX_DEPTH = 200
-/** Every entry takes at least this much, so that a million empty files do not count as nothing. */
-const ENTRY_BYTES = 1024
-const BLOCK_BYTES = 512
-/** Not among Node's constants; the same on x86-64 and arm64. */
-const O_PATH = 0o10_000_000
-const OPEN_FOLDER = constants.O_RDONLY | constants.O_DIRECTORY | constants.O_NOFOLLOW | constants.O_NONBLOCK
+export type ThreadQuestion = DiskQuestion & { id: number }
+export type ThreadAnswer = DiskFindings & { id: number }
 
-export interface DiskQuestion {
-  id: number
-  folder: string
-  /** Stop counting here. */
-  enoughBytes: number
-  /** Look for a file of this size. */
-  stoppedAtBytes: number
-}
-
-export interface DiskAnswer {
-  id: number
-  bytes: number
-  /** Whether there is a file of the size that was asked for. */
-  isStopped: boolean
-  /** Without the start of the thread and the wait for it. */
-  tookMs: number
-}
-
-parentPort?.on('message', (question: DiskQuestion) => {
-  parentPort?.postMessage({ id: question.id, ...measure(question) } satisfies DiskAnswer)
+parentPort?.on('message', ({ id, ...question }: ThreadQuestion) => {
+  const found = walkDisk(question, Number.POSITIVE_INFINITY)
+  if (found !== undefined) parentPort?.postMessage({ id, ...found } satisfies ThreadAnswer)
 })
-
-// Names are bytes. Node takes this encoding here and answers with buffers; its types do not know.
-const BYTES = { encoding: 'buffer' as BufferEncoding }
-
-function measure({ folder, enoughBytes, stoppedAtBytes }: DiskQuestion): Omit<DiskAnswer, 'id'> {
-  const startedAt = performance.now()
-  const linked = new Set<string>()
-  let bytes = 0
-  let isStopped = false
-  const count = (entry: Buffer): boolean => {
-    const stat = lstatSync(entry, { throwIfNoEntry: false })
-    if (stat === undefined) return false
-    const identity = `${stat.dev}:${stat.ino}`
-    if (!stat.isDirectory() && stat.nlink > 1) {
-      if (linked.has(identity)) return false
-      linked.add(identity)
-    }
-    if (stat.isFile() && stat.size === stoppedAtBytes) isStopped = true
-    bytes += Math.max(ENTRY_BYTES, stat.blocks * BLOCK_BYTES)
-    return stat.isDirectory()
-  }
-  const visit = (path: Buffer, depth: number) => {
-    if (depth > MAX_DEPTH) bytes = Number.POSITIVE_INFINITY
-    const descriptor = tryOpen(path)
-    if (descriptor === undefined) return
-    const here = `/proc/self/fd/${descriptor}`
-    const listing = opendirSync(here, BYTES)
-    try {
-      for (let entry = listing.readSync(); entry !== null && bytes <= enoughBytes; entry = listing.readSync()) {
-        const at = Buffer.concat([Buffer.from(`${here}/`), Buffer.from(entry.name)])
-        if (count(at)) visit(at, depth + 1)
-      }
-    } finally {
-      listing.closeSync()
-      closeSync(descriptor)
-    }
-  }
-  visit(Buffer.from(folder), 0)
-  return { bytes, isStopped, tookMs: performance.now() - startedAt }
-}
-
-function tryOpen(path: Buffer): number | undefined {
-  try {
-    return openSync(path, OPEN_FOLDER)
-  } catch (error) {
-    // Gone meanwhile, or no folder any more; or, where the program is no root, shut to hide what is in it.
-    return error instanceof Error && 'code' in error && error.code === 'EACCES' ? tryOpenShut(path) : undefined
-  }
-}
-
-/** A folder of our own user's that forbids even him to look: opened for a moment, through a descriptor that follows no link. */
-function tryOpenShut(path: Buffer): number | undefined {
-  let handle: number | undefined
-  try {
-    handle = openSync(path, O_PATH | constants.O_DIRECTORY | constants.O_NOFOLLOW)
-    chmodSync(`/proc/self/fd/${handle}`, 0o700)
-    return openSync(path, OPEN_FOLDER)
-  } catch {
-    // Another user's, or gone meanwhile.
-    return undefined
-  } finally {
-    if (handle !== undefined) closeSync(handle)
-  }
-}
