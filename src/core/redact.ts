@@ -16,7 +16,7 @@ export interface Redactor {
 }
 
 export interface RedactStream {
-  /** Bytes that are safe to store now, perhaps a view of `chunk`; what could be the beginning of a secret is held back (a few KiB at most, or the longest secret). */
+  /** Bytes that are safe to store now, in memory that is used again with the next call; what could be the beginning of a secret is held back (a few KiB at most, or the longest secret). */
   push(chunk: Buffer): Buffer
   /** What was held back, at the end. */
   end(): Buffer
