@@ -1,5 +1,6 @@
 /** A task as programs read it: the same JSON from the HTTP API and from `--json`. Field names never change meaning. */
 import { assertNever } from './errors.ts'
+import { isoTime } from './iso-time.ts'
 import { type CancelReason, cancelSentence, describeStepEnd, type FailureReason, failureSentence } from './outcome.ts'
 import type { NetworkRequest } from './plan.ts'
 import type {
@@ -142,10 +143,10 @@ export function summaryJson(task: TaskSummary): TaskSummaryJson {
     model: task.model,
     round: task.round,
     cancel_requested_by: orNull(task.cancelRequestedBy, personJson),
-    created_at: time(task.createdAt),
-    updated_at: time(task.updatedAt),
-    started_at: orNull(task.startedAt, time),
-    ended_at: orNull(task.endedAt, time),
+    created_at: isoTime(task.createdAt),
+    updated_at: isoTime(task.updatedAt),
+    started_at: orNull(task.startedAt, isoTime),
+    ended_at: orNull(task.endedAt, isoTime),
   }
 }
 
@@ -183,7 +184,7 @@ function roundJson(round: Round): RoundJson {
     sandbox: round.verdict.sandbox ?? null,
     network: round.plan.network,
     repair_of: round.repairOf,
-    planned_at: time(round.plannedAt),
+    planned_at: isoTime(round.plannedAt),
     steps: round.steps.map((step) => stepJson(step, round.verdict.steps[step.index])),
   }
 }
@@ -195,8 +196,8 @@ function stepJson(step: Step, verdict: StepVerdict | undefined): StepJson {
     state: step.state,
     exit_code: step.end?.kind === 'exited' ? step.end.code : null,
     outcome: orNull(step.end, describeStepEnd),
-    started_at: orNull(step.startedAt, time),
-    ended_at: orNull(step.endedAt, time),
+    started_at: orNull(step.startedAt, isoTime),
+    ended_at: orNull(step.endedAt, isoTime),
     decision: verdict?.decision ?? 'ask',
     badges: verdict?.badges ?? [],
     reasons: verdict?.reasons ?? [],
@@ -207,11 +208,11 @@ function approvalJson(approval: Approval): ApprovalJson {
   return {
     round: approval.round,
     hash: approval.hash,
-    requested_at: time(approval.requestedAt),
-    expires_at: time(approval.expiresAt),
+    requested_at: isoTime(approval.requestedAt),
+    expires_at: isoTime(approval.expiresAt),
     decision: approval.decision,
     by: orNull(approval.by, personJson),
-    decided_at: orNull(approval.decidedAt, time),
+    decided_at: orNull(approval.decidedAt, isoTime),
     note: approval.note,
   }
 }
@@ -244,10 +245,6 @@ function personJson(person: Person): PersonJson {
   return { platform: person.platform, id: person.userId, name: person.name }
 }
 
-function time(ms: number): string {
-  return new Date(ms).toISOString()
-}
-
 function orNull<In, Out>(value: In | null, map: (value: In) => Out): Out | null {
   return value === null ? null : map(value)
 }
@@ -265,7 +262,12 @@ export function outputJson(file: {
   mimeType: string
   modifiedAt: number
 }): OutputJson {
-  return { path: file.path, size_bytes: file.sizeBytes, mime_type: file.mimeType, modified_at: time(file.modifiedAt) }
+  return {
+    path: file.path,
+    size_bytes: file.sizeBytes,
+    mime_type: file.mimeType,
+    modified_at: isoTime(file.modifiedAt),
+  }
 }
 
 export interface AuditJson {
@@ -288,5 +290,5 @@ export function auditJson(entry: {
   detail: string
 }): AuditJson {
   const { id, at, actor, action, taskId, allowed, detail } = entry
-  return { id, at: time(at), actor: personJson(actor), action, task_id: taskId, allowed, detail }
+  return { id, at: isoTime(at), actor: personJson(actor), action, task_id: taskId, allowed, detail }
 }

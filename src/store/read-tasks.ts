@@ -6,6 +6,8 @@ import {
   type ApprovalRow,
   type RoundRow,
   type StepRow,
+  SUMMARY_COLUMNS,
+  type SummaryRow,
   TASK_COLUMNS,
   type TaskRow,
   toApproval,
@@ -45,8 +47,8 @@ export function createTaskReader(db: Database) {
     `SELECT round, hash, requested_at, expires_at, reminded_at, decision, decided_by, decided_at, note
      FROM approval WHERE task_id = CAST(? AS INTEGER) ORDER BY round DESC LIMIT 1`,
   )
-  const children = db.prepare<[number], TaskRow>(
-    `SELECT ${TASK_COLUMNS} FROM task WHERE parent_id = CAST(? AS INTEGER) ORDER BY id LIMIT ${MAX_PAGE}`,
+  const children = db.prepare<[number], SummaryRow>(
+    `SELECT ${SUMMARY_COLUMNS} FROM task WHERE parent_id = CAST(? AS INTEGER) ORDER BY id LIMIT ${MAX_PAGE}`,
   )
   const inputsWaiting = db.prepare<[], TaskRow>(
     `SELECT ${TASK_COLUMNS} FROM task WHERE inputs_ready = 0 AND ended_at IS NULL ORDER BY id`,
@@ -72,13 +74,15 @@ export function createTaskReader(db: Database) {
     return toTask(row, ofTask, asked === undefined ? null : toApproval(asked))
   }
 
+  function get(taskId: number): Task | undefined {
+    const row = one.get(taskId)
+    return row === undefined ? undefined : whole(row)
+  }
+
   return {
     whole,
     row: (taskId: number) => one.get(taskId),
-    get(taskId: number): Task | undefined {
-      const row = one.get(taskId)
-      return row === undefined ? undefined : whole(row)
-    },
+    get,
     list(query: ListQuery): { tasks: readonly TaskSummary[]; nextBeforeId: number | null } {
       const limit = Math.min(Math.max(1, query.limit), MAX_PAGE)
       const found = readPage(query, limit + 1)
@@ -87,8 +91,8 @@ export function createTaskReader(db: Database) {
     },
     children: (taskId: number): readonly TaskSummary[] => children.all(taskId).map(toSummary),
     latestInPlace(place: { platform: Platform; key: string }): Task | undefined {
-      const row = readPage({ place, limit: 1 }, 1)[0]
-      return row === undefined ? undefined : whole(row)
+      const newest = readPage({ place, limit: 1 }, 1)[0]
+      return newest === undefined ? undefined : get(newest.id)
     },
     waitingForInputs: (): readonly Task[] => inputsWaiting.all().map(whole),
     events(query: { taskId?: number; afterId: number; limit: number }): readonly StoredEvent[] {
@@ -113,16 +117,16 @@ type Filter = { sql: string; values: readonly (string | number)[] }
  * Newest first, below a cursor. A list by status asks once for each status, so that every part comes from an index in order;
  * one query with `status IN (…)` would have to sort all that match.
  */
-function createPageReader(db: Database): (query: ListQuery, limit: number) => TaskRow[] {
+function createPageReader(db: Database): (query: ListQuery, limit: number) => SummaryRow[] {
   const prepared = new Map<string, ReturnType<typeof prepare>>()
 
   function prepare(where: string) {
-    return db.prepare<(string | number)[], TaskRow>(
-      `SELECT ${TASK_COLUMNS} FROM task WHERE ${where} id < CAST(? AS INTEGER) ORDER BY id DESC LIMIT CAST(? AS INTEGER)`,
+    return db.prepare<(string | number)[], SummaryRow>(
+      `SELECT ${SUMMARY_COLUMNS} FROM task WHERE ${where} id < CAST(? AS INTEGER) ORDER BY id DESC LIMIT CAST(? AS INTEGER)`,
     )
   }
 
-  function select(filters: readonly Filter[], beforeId: number, limit: number): TaskRow[] {
+  function select(filters: readonly Filter[], beforeId: number, limit: number): SummaryRow[] {
     const where = filters.map((filter) => `${filter.sql} AND `).join('')
     let statement = prepared.get(where)
     if (statement === undefined) {

@@ -2,7 +2,8 @@
 import type { Approval, Lease, Place, Round, Step, Task, TaskKind, TaskStatus, TaskSummary } from '../core/task.ts'
 import { columns, orNull } from './json-columns.ts'
 
-export interface TaskRow {
+/** What a list shows of a task. */
+export interface SummaryRow {
   id: number
   description: string
   kind: TaskKind
@@ -19,33 +20,39 @@ export interface TaskRow {
   place_channel: string | null
   model: string | null
   round: number
-  inputs: string
-  /** 1 from the beginning of the current round's first step until nothing more of the round is to be run. */
-  steps_begun: number
   waits: number
-  queue_key: number
-  claimable: number
   lease_id: string | null
   lease_worker: string | null
   lease_until: number | null
-  lease_ms: number | null
   cancel_by: string | null
-  phase: string | null
-  ending: string | null
-  redactions: number
-  outputs: string | null
   created_at: number
   updated_at: number
   started_at: number | null
   ended_at: number | null
 }
 
+export interface TaskRow extends SummaryRow {
+  inputs: string
+  /** 1 from the beginning of the current round's first step until nothing more of the round is to be run. */
+  steps_begun: number
+  queue_key: number
+  claimable: number
+  lease_ms: number | null
+  phase: string | null
+  ending: string | null
+  redactions: number
+  outputs: string | null
+}
+
 export type PlaceColumns = 'place_platform' | 'place_key' | 'place_thread' | 'place_channel'
 
+/** The columns of SummaryRow: each one of a page costs about as much as finding the row. */
+export const SUMMARY_COLUMNS = `id, description, kind, parent_id, after_id, status, requester_platform, requester_scope, requester_user,
+  requester_name, place_platform, place_key, place_thread, place_channel, model, round, waits, lease_id, lease_worker, lease_until,
+  cancel_by, created_at, updated_at, started_at, ended_at`
+
 /** The columns of TaskRow, for SELECT and RETURNING. */
-export const TASK_COLUMNS = `id, description, kind, parent_id, after_id, status, requester_platform, requester_scope, requester_user,
-  requester_name, place_platform, place_key, place_thread, place_channel, model, round, inputs, steps_begun, waits, queue_key, claimable, lease_id,
-  lease_worker, lease_until, lease_ms, cancel_by, phase, ending, redactions, outputs, created_at, updated_at, started_at, ended_at`
+export const TASK_COLUMNS = `${SUMMARY_COLUMNS}, inputs, steps_begun, queue_key, claimable, lease_ms, phase, ending, redactions, outputs`
 
 export interface RoundRow {
   number: number
@@ -78,7 +85,7 @@ export interface ApprovalRow {
   note: string | null
 }
 
-export function toSummary(row: TaskRow): TaskSummary {
+export function toSummary(row: SummaryRow): TaskSummary {
   return {
     id: row.id,
     description: row.description,
@@ -114,7 +121,7 @@ export function toPlace(row: Pick<TaskRow, PlaceColumns>): Place | null {
   }
 }
 
-function toLease(row: TaskRow): Lease | null {
+function toLease(row: SummaryRow): Lease | null {
   if (row.lease_id === null || row.lease_worker === null || row.lease_until === null) return null
   return { id: row.lease_id, workerId: row.lease_worker, until: row.lease_until }
 }
