@@ -1,5 +1,4 @@
 /** Puts the server together: who may come in, then the routes, then how errors are written. */
-import helmet from '@fastify/helmet'
 import rateLimit from '@fastify/rate-limit'
 import { type FastifyInstance, fastify } from 'fastify'
 import { validatorCompiler } from 'fastify-type-provider-zod'
@@ -13,6 +12,7 @@ import { registerLogs } from './routes/logs.ts'
 import { registerOutputs } from './routes/outputs.ts'
 import { registerSystem } from './routes/system.ts'
 import { registerTasks } from './routes/tasks.ts'
+import { securityHeaders } from './security-headers.ts'
 
 export async function buildServer(options: ServerOptions): Promise<FastifyInstance> {
   const app = fastify({
@@ -31,7 +31,8 @@ export async function buildServer(options: ServerOptions): Promise<FastifyInstan
   app.setSerializerCompiler(() => (data) => JSON.stringify(data))
   acceptOnlyJson(app)
   installErrors(app, options.logger)
-  await app.register(helmet, { ...SECURITY_HEADERS })
+  const headers = securityHeaders()
+  app.addHook('onRequest', async (_request, reply) => void reply.headers(headers))
   await installLimits(app, options)
   const meter = createMeter(options.health)
   app.addHook('onResponse', async (request, reply) => {
@@ -47,17 +48,6 @@ export async function buildServer(options: ServerOptions): Promise<FastifyInstan
   })
   return app
 }
-
-/** An answer of this API is never a page, so nothing of it may load or frame anything; docs.ts loosens this for its own page. */
-const SECURITY_HEADERS = {
-  contentSecurityPolicy: {
-    useDefaults: false,
-    directives: { defaultSrc: ["'none'"], frameAncestors: ["'none'"], baseUri: ["'none'"], formAction: ["'none'"] },
-  },
-  // It is plain HTTP on loopback; whoever puts TLS in front sets this there.
-  strictTransportSecurity: false,
-  xFrameOptions: { action: 'deny' },
-} as const
 
 /** Other forms of body can be sent by a page of another site without asking; they are not read at all. */
 function acceptOnlyJson(app: FastifyInstance): void {
