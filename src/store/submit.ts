@@ -92,16 +92,23 @@ function createFullness(db: Database): (task: NewTask, limits: QueueLimits) => k
     `SELECT count(*) AS tasks FROM (SELECT 1 FROM task WHERE place_platform = CAST(? AS TEXT) AND place_channel = CAST(? AS TEXT) AND place_channel IS NOT NULL
        AND ended_at IS NULL LIMIT CAST(? AS INTEGER))`,
   )
-  const ofAll = db.prepare<[], { tasks: number }>("SELECT tasks FROM status_count WHERE status = 'pending'")
+  const ofAll = db.prepare<[], { pending: number; live: number }>(
+    `SELECT sum(tasks) FILTER (WHERE status = 'pending') AS pending, sum(tasks) AS live FROM status_count
+     WHERE status IN ('pending', 'planning', 'awaiting_approval', 'running')`,
+  )
 
   return ({ requester, place }, limits) => {
-    const mine = ofRequester.get(requester.platform, requester.userId, limits.perRequester)?.tasks ?? 0
-    if (mine >= limits.perRequester) return 'perRequester'
-    if (place !== null && place.channelId !== '') {
+    const { pending, live } = ofAll.get() ?? { pending: 0, live: 0 }
+    // Nobody has more than all have together, which mostly settles it without counting.
+    if (live >= limits.perRequester) {
+      const mine = ofRequester.get(requester.platform, requester.userId, limits.perRequester)?.tasks ?? 0
+      if (mine >= limits.perRequester) return 'perRequester'
+    }
+    if (live >= limits.perPlace && place !== null && place.channelId !== '') {
       const here = ofPlace.get(place.platform, place.channelId, limits.perPlace)?.tasks ?? 0
       if (here >= limits.perPlace) return 'perPlace'
     }
-    return (ofAll.get()?.tasks ?? 0) >= limits.total ? 'total' : undefined
+    return pending >= limits.total ? 'total' : undefined
   }
 }
 
