@@ -3,6 +3,7 @@
  * What has tripped is a row, so that it outlives the process and every process sees it; only a person resets it.
  */
 import { z } from 'zod'
+import { COMMAND } from '../core/command.ts'
 import { errorLine } from '../core/errors.ts'
 import type { Clock } from '../ports/clock.ts'
 import type { Refusal } from '../ports/inbox.ts'
@@ -18,7 +19,7 @@ export interface TrippedBreaker {
 }
 
 export interface Breaker {
-  /** Asked before a task is stored. The refusal when it belongs to a loop; the first one is recorded. */
+  /** Asked before a task is stored. The refusal when it belongs to a loop; the first one is recorded. What came before is not counted. */
   check(task: NewTask): Promise<Refusal | undefined>
   list(): Promise<readonly TrippedBreaker[]>
   /** Lets everything pass again; answers what had tripped. */
@@ -59,6 +60,11 @@ export function createBreaker({ store, clock, logger }: BreakerOptions): Breaker
     return times.length + 1
   }
 
+  /** A platform that sends an event again is no loop, and its answer is the task that there is. */
+  async function isKnown(dedupeKey: string | null): Promise<boolean> {
+    return dedupeKey !== null && (await store.hasKey(dedupeKey))
+  }
+
   async function trip(key: string, why: string, task: NewTask): Promise<void> {
     tripped.add(key)
     const now = { key, why, at: clock.now() }
@@ -72,7 +78,7 @@ export function createBreaker({ store, clock, logger }: BreakerOptions): Breaker
   return {
     async check(task) {
       const watched = keysOf(task)
-      if (watched.length === 0) return undefined
+      if (watched.length === 0 || (await isKnown(task.dedupeKey))) return undefined
       const stopped = await readBreakers(store)
       for (const { key, why } of watched) {
         if (stopped.some((each) => each.key === key)) return refusal(why)
@@ -106,6 +112,6 @@ function keysOf({ place, requester, description }: NewTask): { key: string; why:
 function refusal(why: string): Refusal {
   return {
     kind: 'full',
-    sentence: `Stopped, because it looks like a loop: ${why}. A person has to let it go on: \`assistant breaker --reset\`.`,
+    sentence: `Stopped, because it looks like a loop: ${why}. A person has to let it go on: \`${COMMAND} breaker --reset\`.`,
   }
 }

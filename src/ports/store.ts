@@ -121,6 +121,8 @@ export class StoreError extends AppError {}
 export interface Store extends AsyncDisposable {
   submit(task: NewTask, limits: QueueLimits): Promise<SubmitResult>
   get(taskId: number): Promise<Task | undefined>
+  /** Whether a task was made with this key. */
+  hasKey(dedupeKey: string): Promise<boolean>
   /** Newest first. */
   list(query: ListQuery): Promise<{ tasks: readonly TaskSummary[]; nextBeforeId: number | null }>
   children(taskId: number): Promise<readonly TaskSummary[]>

@@ -86,6 +86,7 @@ function createTaskSide({ db, read, write, now }: Session) {
   return {
     submit: (task, limits) => write((commit) => submit(commit, task, limits, now())),
     get: (taskId) => read(() => reader.get(taskId)),
+    hasKey: (dedupeKey) => read(() => reader.hasKey(dedupeKey)),
     list: (query) => read(() => reader.list(query)),
     children: (taskId) => read(() => reader.children(taskId)),
     latestInPlace: (place) => read(() => reader.latestInPlace(place)),

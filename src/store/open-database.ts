@@ -1,6 +1,7 @@
 import { chmodSync, closeSync, mkdirSync, openSync, readSync, statSync } from 'node:fs'
 import { dirname } from 'node:path'
 import Database from 'better-sqlite3'
+import { COMMAND } from '../core/command.ts'
 import { errorLine, SetupError } from '../core/errors.ts'
 import type { Logger } from '../ports/logger.ts'
 import { migrate } from './migrate.ts'
@@ -100,7 +101,7 @@ function check(db: Database.Database, file: string): void {
   throw new SetupError(
     'store_corrupt',
     `The store is damaged: ${String(answer)} (${file})`,
-    'Stop the program, move the file away, and put a copy made with `assistant backup` in its place.',
+    `Stop the program, move the file away, and put a copy made with \`${COMMAND} backup\` in its place.`,
   )
 }
 

@@ -37,6 +37,7 @@ export type TaskReader = ReturnType<typeof createTaskReader>
  */
 export function createTaskReader(db: Database) {
   const one = db.prepare<[number], TaskRow>(`SELECT ${TASK_COLUMNS} FROM task WHERE id = ?`)
+  const byKey = db.prepare<[string], { one: number }>('SELECT 1 AS one FROM task WHERE dedupe_key = CAST(? AS TEXT)')
   const rounds = db.prepare<[number], RoundRow>(
     'SELECT number, plan, author, verdict, hash, repair_of, planned_at FROM round WHERE task_id = CAST(? AS INTEGER) ORDER BY number',
   )
@@ -82,6 +83,7 @@ export function createTaskReader(db: Database) {
   return {
     whole,
     row: (taskId: number) => one.get(taskId),
+    hasKey: (dedupeKey: string): boolean => byKey.get(dedupeKey) !== undefined,
     get,
     list(query: ListQuery): { tasks: readonly TaskSummary[]; nextBeforeId: number | null } {
       const limit = Math.min(Math.max(1, query.limit), MAX_PAGE)

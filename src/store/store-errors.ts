@@ -1,4 +1,5 @@
 import Database from 'better-sqlite3'
+import { COMMAND } from '../core/command.ts'
 import { SetupError } from '../core/errors.ts'
 import { StoreError } from '../ports/store.ts'
 
@@ -56,7 +57,7 @@ const TROUBLES: readonly (readonly [prefix: string, trouble: Trouble])[] = [
     {
       code: 'corrupt',
       sentence: 'The store is damaged.',
-      fix: 'Stop the program, move the file away, and put a copy made with `assistant backup` in its place.',
+      fix: `Stop the program, move the file away, and put a copy made with \`${COMMAND} backup\` in its place.`,
     },
   ],
 ]

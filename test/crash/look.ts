@@ -13,6 +13,7 @@ export interface TaskLook {
   description: string
   dedupe_key: string | null
   place_platform: string | null
+  requester_user: string
   ending: string | null
   outputs: string | null
   lease_id: string | null

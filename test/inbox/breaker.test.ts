@@ -37,6 +37,24 @@ describe('a loop', () => {
     expect((await ask(41)).kind).toBe('full')
   })
 
+  it('is not what a platform makes by sending an event again, also once the thread is stopped', async () => {
+    await using app = await assemble()
+    const ask = (number: number) =>
+      app.inbox.submit({
+        ...{ actor: ANA, text: `answer ${number}`, place: THREAD, attachments: [], model: null },
+        dedupeKey: `event-${number}`,
+      })
+    for (let number = 1; number <= 20; number += 1) {
+      expect((await ask(number)).kind).toBe('created')
+      expect((await ask(number)).kind).toBe('duplicate')
+    }
+    expect(await ask(21)).toMatchObject({
+      kind: 'full',
+      sentence: expect.stringContaining('`npx assistant breaker --reset`'),
+    })
+    expect(await ask(20)).toMatchObject({ kind: 'duplicate', task: { id: 20 } })
+  })
+
   it('is still stopped after a restart', async () => {
     await using app = await assemble()
     await app.store.setNote('breakers', JSON.stringify([{ key: 'thread:slack:T1/C1/1.1', why: 'a test', at: 1 }]))
