@@ -1,5 +1,6 @@
 /** Files for one person's eyes: what a task told of elsewhere has made is not shown to this channel. */
 import type { Readable } from 'node:stream'
+import { COMMAND } from '../../src/core/command.ts'
 import { formatBytes } from '../../src/core/format.ts'
 import { readBounded } from '../../src/core/read-bounded.ts'
 import { MAX_FILE_BYTES } from './limits.ts'
@@ -14,7 +15,7 @@ export async function showPrivately(turn: Turn, taskId: number, wanted: Wanted):
   const bytes = await readBounded(opened.stream, MAX_FILE_BYTES)
   if (bytes === undefined) {
     return turn.answer.say(
-      `Larger than ${formatBytes(MAX_FILE_BYTES)}. \`assistant outputs ${taskId}\` lists the files.`,
+      `Larger than ${formatBytes(MAX_FILE_BYTES)}. \`${COMMAND} outputs ${taskId}\` lists the files.`,
     )
   }
   await turn.answer.attach(`${opened.name} of task #${taskId}, for you alone:`, [{ name: opened.name, data: bytes }])

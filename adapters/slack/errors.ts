@@ -1,5 +1,6 @@
 /** What Slack says went wrong, as an AdapterError: a code to act on, and a sentence that names the fix. */
 import { webApi } from '@slack/bolt'
+import { COMMAND } from '../../src/core/command.ts'
 import { errorLine } from '../../src/core/errors.ts'
 import { AdapterError, type AdapterErrorCode } from '../../src/ports/chat-adapter.ts'
 
@@ -42,7 +43,7 @@ const KNOWN: Readonly<Record<string, { code: AdapterErrorCode; sentence: string 
   },
   not_allowed_token_type: {
     code: 'unauthorized',
-    sentence: 'This is the wrong kind of Slack token: see `assistant setup slack`.',
+    sentence: `This is the wrong kind of Slack token: see \`${COMMAND} setup slack\`.`,
   },
   expired_trigger_id: { code: 'invalid', sentence: 'Slack waited too long for the form: press the button again.' },
   exchanged_trigger_id: { code: 'invalid', sentence: 'Slack waited too long for the form: press the button again.' },

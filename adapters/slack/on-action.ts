@@ -1,5 +1,6 @@
 /** Buttons and menus. Nothing is kept in memory for them: what they mean is in their ids, so they work after a restart. */
 import type { Actor } from '../../src/core/actor.ts'
+import { COMMAND } from '../../src/core/command.ts'
 import { type Control, parseControl, type Verb } from '../../src/core/controls.ts'
 import type { Place } from '../../src/core/task.ts'
 import { currentRound } from '../../src/core/task.ts'
@@ -135,7 +136,7 @@ async function postFiles(desk: Desk, { actor, intent, to, place }: Pressing, fil
   if (found.kind !== 'found') return tell(desk, to, sentence(found.sentence))
   const target = place ?? found.task.place
   if (target === null || target.platform !== 'slack') {
-    return tell(desk, to, sentence(`assistant outputs ${files.taskId} lists the files.`))
+    return tell(desk, to, sentence(`\`${COMMAND} outputs ${files.taskId}\` lists the files.`))
   }
   const path = intent.option
   if (!files.all && path === null) return

@@ -1,6 +1,7 @@
 /** What people ask to see, answered privately: a task's card, its log, its files, their list of tasks. */
 import type { types } from '@slack/bolt'
 import type { Actor } from '../../src/core/actor.ts'
+import { COMMAND } from '../../src/core/command.ts'
 import { formatBytes, formatCount } from '../../src/core/format.ts'
 import type { Place, TaskSummary } from '../../src/core/task.ts'
 import { oneLine, withEllipsis } from '../../src/core/text.ts'
@@ -27,7 +28,7 @@ export async function show(
   const target = place ?? found.task.place
   if (what === 'status') return showStatus(desk, taskId)
   if (what === 'files') return showFiles(desk, taskId)
-  if (target === null || target.platform !== 'slack') return sentence(`\`assistant logs ${taskId}\` shows the log.`)
+  if (target === null || target.platform !== 'slack') return sentence(`\`${COMMAND} logs ${taskId}\` shows the log.`)
   return sentence(await desk.presenter.showLog(taskId, target))
 }
 

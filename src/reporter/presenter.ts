@@ -1,4 +1,5 @@
 /** What buttons and words ask to see, for all chat adapters. */
+import { COMMAND } from '../core/command.ts'
 import { formatBytes, formatCount } from '../core/format.ts'
 import type { Place } from '../core/task.ts'
 import { AdapterError, type ChatAdapter, type UploadFile } from '../ports/chat-adapter.ts'
@@ -80,7 +81,7 @@ async function showFiles(options: PresenterOptions, taskId: number, place: Place
 }
 
 function tooLarge(taskId: number, maxBytes: number): string {
-  return `Too large to upload (over ${formatBytes(maxBytes)}). \`assistant outputs ${taskId}\` lists the files.`
+  return `Too large to upload (over ${formatBytes(maxBytes)}). \`${COMMAND} outputs ${taskId}\` lists the files.`
 }
 
 interface Wanted {

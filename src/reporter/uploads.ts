@@ -1,6 +1,7 @@
 /** Which files come into the thread: few and small as they are, more as one zip, and where even that is too large, none. */
 import { once } from 'node:events'
 import { Readable } from 'node:stream'
+import { COMMAND } from '../core/command.ts'
 import { formatBytes, formatCount } from '../core/format.ts'
 import { readBounded } from '../core/read-bounded.ts'
 import type { OutputTotals } from '../core/task.ts'
@@ -103,6 +104,6 @@ export function uploadNote(taskId: number, choice: UploadChoice, limits: UploadL
   if (choice.kind === 'zip') return [`The ${formatCount(choice.totals.files, 'file')} come as one zip.`]
   if (choice.kind !== 'too_large') return []
   return [
-    `Too large to upload (over ${formatBytes(limits.maxFileBytes)}): \`assistant outputs ${taskId}\` lists the files.`,
+    `Too large to upload (over ${formatBytes(limits.maxFileBytes)}): \`${COMMAND} outputs ${taskId}\` lists the files.`,
   ]
 }

@@ -486,7 +486,7 @@ describe('files', () => {
     await bench.run(large)
     await bench.apply(large, doneEvent('made a film', 1))
     await bench.pass(2000)
-    expect(bench.texts().at(-1)).toContain('`assistant outputs 2` lists the files')
+    expect(bench.texts().at(-1)).toContain('`npx assistant outputs 2` lists the files')
     expect(bench.chat.uploads).toHaveLength(1)
     expect(await bench.store.delivery(large)).toMatchObject({ settled: true })
   })
