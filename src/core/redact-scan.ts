@@ -16,7 +16,7 @@ const JOINT_ROOM = 1024
 export interface Scanner {
   /**
    * By two neighbouring bytes as memory holds them, a bit for each group: in the lower half that they are bytes 1 and 2 of something
-   * (bits 0-7), or bytes 2 and 3 (8-15); in the upper half that they may come right after such: bytes 3 and 4, or byte 4 and any.
+   * (bits 0-7), or any byte and byte 1 (8-15); in the upper half that they may come right after such: bytes 3 and 4, or bytes 2 and 3.
    */
   halves: Int32Array
   /** Whether a candidate may begin with this byte. */
@@ -36,9 +36,9 @@ export function createScanner(candidates: readonly Candidate[]): Scanner {
       const group = 1 << (byte % GROUPS)
       firstBytes[byte] = 1
       mark(halves, [[byte], b1], group)
-      mark(halves, [b1, b2], group << GROUPS)
+      mark(halves, [EVERY_BYTE, [byte]], group << GROUPS)
       mark(halves, [b2, b3], group << (2 * GROUPS))
-      mark(halves, [b3, EVERY_BYTE], group << (3 * GROUPS))
+      mark(halves, [b1, b2], group << (3 * GROUPS))
     }
     for (const head of pairs(b0, b1)) {
       for (const rest of pairs(b2, b3)) {
@@ -151,6 +151,8 @@ export class RedactScan {
     const odd = data.byteOffset % 2
     const held = new Uint16Array(data.buffer, data.byteOffset + odd, (data.length - odd) >> 1)
     const last = Math.max(0, data.length - WINDOW + 1)
+    let stop = this.#matchWithin(search, 0, Math.min(odd, last))
+    if (stop !== null) return stop
     let before = 0
     let next = 0
     for (; next + 4 <= held.length; next += 4) {
@@ -161,12 +163,12 @@ export class RedactScan {
       const mayBegin = (before & (a >>> 16)) | (a & (b >>> 16)) | (b & (c >>> 16)) | (c & (d >>> 16))
       before = d
       if (mayBegin === 0) continue
-      // What these eight bytes have shown begins at most three bytes before them and at their fifth byte at the latest.
-      const from = odd + 2 * next - 3
-      const stop = this.#matchWithin(search, from, from + 8)
+      // What these eight bytes have shown begins with the two before them or with one of their first six.
+      const from = odd + 2 * next - 2
+      stop = this.#matchWithin(search, from, Math.min(from + 8, last))
       if (stop !== null) return stop
     }
-    const stop = this.#matchWithin(search, odd + 2 * next - 3, last)
+    stop = this.#matchWithin(search, odd + 2 * next - 2, last)
     return stop ?? (final ? data.length : this.#mayBegin(data, last))
   }
 
@@ -208,7 +210,7 @@ export class RedactScan {
       if (firstBytes[first] !== 1) continue
       if (second === undefined) return at
       const one = (halves[asHeld(first, second)] ?? 0) & FIRST_TWO
-      if (one !== 0 && (third === undefined || (one & ((halves[asHeld(second, third)] ?? 0) >>> GROUPS)) !== 0))
+      if (one !== 0 && (third === undefined || (one & ((halves[asHeld(second, third)] ?? 0) >>> (3 * GROUPS))) !== 0))
         return at
     }
     return data.length
