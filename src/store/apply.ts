@@ -24,32 +24,17 @@ export interface ApplyRequest {
 
 export type Apply = (commit: Commit, request: ApplyRequest) => ApplyResult
 
-interface Move {
-  id: number
-  from: TaskStatus
-  to: TaskStatus
-  held: string | null
-  keeps: number
-  ends: number
-  now: number
-}
-
 /**
  * One event: the status by core's table, the rows that it changes, the event itself, all or nothing.
  * `claimed` and `submitted` are not applied, they come with a lease or a row: claim and submit write them.
  */
 export function createApply({ db, reader, append }: Context): Apply {
-  const move = db.prepare<[Move]>(
-    `UPDATE task SET status = @to, updated_at = @now, ended_at = CASE @ends WHEN 1 THEN @now ELSE NULL END,
-       lease_id = CASE @keeps WHEN 1 THEN lease_id END, lease_worker = CASE @keeps WHEN 1 THEN lease_worker END,
-       lease_until = CASE @keeps WHEN 1 THEN lease_until END, lease_ms = CASE @keeps WHEN 1 THEN lease_ms END
-     WHERE id = @id AND status = @from AND lease_id IS @held`,
-  )
   const followers = db.prepare<[number], { id: number }>(
     'UPDATE task SET waits = 0 WHERE after_id = CAST(? AS INTEGER) AND after_id IS NOT NULL AND waits = 1 RETURNING id',
   )
   const holds = createHolds(db)
   const project = createProjection(db)
+  const write = createRowWriter(db)
 
   return (commit, { taskId, event, fence, now }) => {
     const row = reader.row(taskId)
@@ -57,23 +42,38 @@ export function createApply({ db, reader, append }: Context): Apply {
     const to = nextStatus(row.status, event.kind)
     if (to === undefined || !holds(row, { event, fence, now })) return { kind: 'conflict', task: reader.whole(row) }
     const ends = isFinal(to)
-    const keeps = keepsLease(to, event) ? 1 : 0
-    const moved = move.run({
-      id: taskId,
-      from: row.status,
-      to,
-      held: row.lease_id,
-      keeps,
-      ends: ends ? 1 : 0,
-      now,
-    })
-    if (moved.changes !== 1) throw new Error(`task ${taskId} changed inside a transaction`)
-    project(row, event, now)
+    const lease = keepsLease(to, event) ? {} : NO_LEASE
+    const change = project(row, event, now)
+    const next = { ...row, ...change, ...lease, status: to, updated_at: now, ended_at: ends ? now : null }
+    if (!write(row, next)) throw new Error(`task ${taskId} changed inside a transaction`)
     if (ends) for (const follower of followers.all(taskId)) commit.tasks.add(follower.id)
-    append(commit, taskId, now, event)
-    const task = reader.get(taskId)
-    if (task === undefined) throw new Error(`task ${taskId} vanished inside a transaction`)
-    return { kind: 'applied', task }
+    append(commit, row, now, event)
+    return { kind: 'applied', task: reader.whole(next) }
+  }
+}
+
+const NO_LEASE = { lease_id: null, lease_worker: null, lease_until: null, lease_ms: null } as const
+
+/** In no index: most events of a task that runs write nothing else of its row. */
+const KEPT_COLUMNS = ['round', 'steps_begun', 'cancel_by', 'phase', 'updated_at'] as const
+const MOVED_COLUMNS = ['status', 'ended_at', 'lease_id', 'lease_worker', 'lease_until', 'lease_ms'] as const
+const ENDED_COLUMNS = ['ending', 'outputs', 'redactions'] as const
+
+/** Writes a task's row as it is next, if it still has the status and the lease that it had; else answers false. */
+function createRowWriter(db: Database): (row: TaskRow, next: TaskRow) => boolean {
+  function writer(columns: readonly (keyof TaskRow)[]) {
+    const update = db.prepare<(string | number | null)[]>(
+      `UPDATE task SET ${columns.map((column) => `${column} = ?`).join(', ')} WHERE id = ? AND status = ? AND lease_id IS ?`,
+    )
+    return (row: TaskRow, next: TaskRow) =>
+      update.run(...columns.map((column) => next[column]), row.id, row.status, row.lease_id).changes === 1
+  }
+
+  const keep = writer(KEPT_COLUMNS)
+  const move = writer([...KEPT_COLUMNS, ...MOVED_COLUMNS, ...ENDED_COLUMNS])
+  return (row, next) => {
+    const isKept = next.status === row.status && next.lease_id === row.lease_id
+    return isKept ? keep(row, next) : move(row, next)
   }
 }
 

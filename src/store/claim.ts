@@ -38,7 +38,7 @@ export function createClaim({ db, reader, append }: Context): Claim {
     takeWhere('id = (SELECT id FROM task WHERE claimable = 1 ORDER BY queue_key, id LIMIT 1)'),
   )
   const only = db.prepare<[Lease], TaskRow>(takeWhere('id = @only AND claimable = 1'))
-  const advance = db.prepare<[number]>('UPDATE queue SET virtual_time = max(virtual_time, ?)')
+  const advance = db.prepare<[{ key: number }]>('UPDATE queue SET virtual_time = @key WHERE virtual_time < @key')
   const claimed = nextStatus('pending', 'claimed') ?? 'pending'
 
   return (commit, { id, leaseMs, only: wanted, now }) => {
@@ -54,8 +54,8 @@ export function createClaim({ db, reader, append }: Context): Claim {
     const row = wanted === undefined ? next.get(lease) : only.get(lease)
     if (row === undefined) return undefined
     // A claim out of turn does not move the queue on.
-    if (wanted === undefined) advance.run(row.queue_key)
-    append(commit, row.id, now, { kind: 'claimed', workerId: id })
+    if (wanted === undefined) advance.run({ key: row.queue_key })
+    append(commit, row, now, { kind: 'claimed', workerId: id })
     return reader.whole(row)
   }
 }

@@ -6,8 +6,16 @@ import type { OutputTotals, Person } from '../core/task.ts'
 import { type Ending, toJson } from './json-columns.ts'
 import type { TaskRow } from './rows.ts'
 
-/** What an event changes beyond the status and the lease. `row` is the task as it was before the event. */
-export type Project = (row: TaskRow, event: TaskEvent, now: number) => void
+/** What becomes of the task's own row. */
+export type TaskChange = Partial<
+  Pick<TaskRow, 'round' | 'steps_begun' | 'cancel_by' | 'phase' | 'ending' | 'outputs' | 'redactions'>
+>
+
+/**
+ * What an event changes beyond the status and the lease: writes the other rows of the task, and answers how its own is to be.
+ * `row` is the task as it was before the event.
+ */
+export type Project = (row: TaskRow, event: TaskEvent, now: number) => TaskChange
 
 interface End {
   ending: Ending
@@ -19,63 +27,59 @@ type Kinds<K extends TaskEvent['kind']> = Extract<TaskEvent, { kind: K }>
 type PlanEvent = Kinds<'planned' | 'plan_allowed' | 'plan_edited' | 'approved' | 'reminded'>
 type EndEvent = Kinds<'answered' | 'finished' | 'failed' | 'cancelled' | 'rejected' | 'expired' | 'superseded'>
 
+const NOTHING: TaskChange = {}
+
 export function createProjection(db: Database): Project {
   const inputsReady = db.prepare<[number]>('UPDATE task SET inputs_ready = 1 WHERE id = ?')
-  const phase = db.prepare<[string | null, number]>('UPDATE task SET phase = ? WHERE id = ?')
-  const cancelBy = db.prepare<[string, number]>('UPDATE task SET cancel_by = coalesce(cancel_by, ?) WHERE id = ?')
-  const begun = db.prepare<[number]>('UPDATE task SET steps_begun = 1 WHERE id = ?')
-  // As core's endOfRound: after the last step, and after one that failed.
-  const over = db.prepare<[{ id: number; round: number; failed: number }]>(
-    `UPDATE task SET steps_begun = 0 WHERE id = @id AND (@failed = 1 OR NOT EXISTS (
-       SELECT 1 FROM step WHERE task_id = CAST(@id AS INTEGER) AND round = CAST(@round AS INTEGER) AND state = 'waiting'))`,
+  const waiting = db.prepare<[number, number], { one: number }>(
+    `SELECT 1 AS one FROM step WHERE task_id = CAST(? AS INTEGER) AND round = CAST(? AS INTEGER) AND state = 'waiting' LIMIT 1`,
   )
   const steps = createStepWriter(db)
   const projectPlan = createPlanProjection(db)
   const projectEnd = createEndProjection(db)
 
+  /** As core's endOfRound: after the last step, and after one that failed. */
+  function isRoundOver(row: TaskRow, end: StepEnd): boolean {
+    if (end.kind === 'cancelled') return false
+    return !isSuccess(end) || waiting.get(row.id, row.round) === undefined
+  }
+
   return (row, event, now) => {
     switch (event.kind) {
       case 'submitted':
       case 'claimed':
-        return
+        return NOTHING
       case 'inputs_ready':
         inputsReady.run(row.id)
-        return
+        return NOTHING
       case 'released':
-        phase.run(null, row.id)
-        return
+        return { phase: null }
       case 'phase':
-        phase.run(JSON.stringify(event.phase), row.id)
-        return
+        return { phase: JSON.stringify(event.phase) }
       case 'step_started':
-        begun.run(row.id)
         steps.start.run(now, row.id, event.round, event.index)
-        return
+        return { steps_begun: 1 }
       case 'step_ended':
         steps.end.run(JSON.stringify(event.end), now, row.id, event.round, event.index)
-        if (event.end.kind !== 'cancelled')
-          over.run({ id: row.id, round: event.round, failed: isSuccess(event.end) ? 0 : 1 })
-        return
+        return isRoundOver(row, event.end) ? { steps_begun: 0 } : NOTHING
       case 'repairing':
         steps.skipRest.run(row.id)
-        return
+        return NOTHING
       case 'cancel_requested':
-        cancelBy.run(JSON.stringify(event.by), row.id)
-        return
+        return { cancel_by: row.cancel_by ?? JSON.stringify(event.by) }
       case 'planned':
       case 'plan_allowed':
       case 'plan_edited':
       case 'approved':
       case 'reminded':
-        projectPlan(row, event, now)
-        return
+        return projectPlan(row, event, now)
       default:
-        projectEnd(row, event, now)
+        return projectEnd(row, event, now)
     }
   }
 }
 
-function createPlanProjection(db: Database): (row: TaskRow, event: PlanEvent, now: number) => void {
+function createPlanProjection(db: Database): (row: TaskRow, event: PlanEvent, now: number) => TaskChange {
   const approvals = createApprovalWriter(db)
   const plan = createPlanWriter(db)
   return (row, event, now) => {
@@ -83,46 +87,49 @@ function createPlanProjection(db: Database): (row: TaskRow, event: PlanEvent, no
       case 'planned':
         plan(row, event, now)
         approvals.ask.run({ ...asked(row, event), now })
-        return
+        return begin(event)
       case 'plan_allowed':
         plan(row, event, now)
-        return
+        return begin(event)
       case 'plan_edited':
         approvals.decide.run('superseded', null, now, null, row.id, row.round)
         plan(row, event, now)
         approvals.ask.run({ ...asked(row, event), now })
-        return
+        return begin(event)
       case 'approved':
         approvals.decide.run('approved', JSON.stringify(event.by), now, null, row.id, row.round)
-        return
+        return NOTHING
       case 'reminded':
         approvals.remind.run(now, row.id, row.round)
-        return
+        return NOTHING
       default:
-        assertNever(event)
+        return assertNever(event)
     }
   }
 }
 
-function createEndProjection(db: Database): (row: TaskRow, event: EndEvent, now: number) => void {
-  const ended = db.prepare<[string, string | null, number, number]>(
-    'UPDATE task SET ending = ?, outputs = ?, redactions = ?, phase = NULL WHERE id = ?',
-  )
+function begin({ round }: PlannedRound): TaskChange {
+  return { round, steps_begun: 0, phase: null }
+}
+
+function createEndProjection(db: Database): (row: TaskRow, event: EndEvent, now: number) => TaskChange {
   const steps = createStepWriter(db)
   const approvals = createApprovalWriter(db)
 
-  function end(row: TaskRow, now: number, how: End): void {
-    ended.run(JSON.stringify(how.ending), toJson(how.outputs), how.redactions, row.id)
-    if (row.round === 0) return
+  function end(row: TaskRow, now: number, how: End): TaskChange {
+    const ending = JSON.stringify(how.ending)
+    const change = { ending, outputs: toJson(how.outputs), redactions: how.redactions, phase: null }
+    if (row.round === 0) return change
     approvals.close.run(row.id)
     steps.skipRest.run(row.id)
     steps.endRunning.run(JSON.stringify(endOfRunning(how.ending)), now, row.id)
+    return change
   }
 
-  function decide(row: TaskRow, now: number, { decided, by, note }: Decision): void {
+  function decide(row: TaskRow, now: number, { decided, by, note }: Decision): TaskChange {
     approvals.decide.run(decided, toJson(by), now, note, row.id, row.round)
     const ending = { cancellation: { reason: decided, by, note } }
-    end(row, now, { ending, outputs: null, redactions: row.redactions })
+    return end(row, now, { ending, outputs: null, redactions: row.redactions })
   }
 
   return (row, event, now) => {
@@ -210,7 +217,6 @@ function createPlanWriter(db: Database): (row: TaskRow, event: PlannedRound & { 
   const insert = db.prepare<[number, number, string, string, string, string, string | null, number]>(
     `INSERT INTO round (task_id, number, plan, author, verdict, hash, repair_of, planned_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?)`,
   )
-  const current = db.prepare<[number, number]>('UPDATE task SET round = ?, steps_begun = 0, phase = NULL WHERE id = ?')
   return (row, event, now) => {
     const { round, plan, author, verdict, hash, repairOf } = event
     if (event.kind === 'plan_edited') {
@@ -220,6 +226,5 @@ function createPlanWriter(db: Database): (row: TaskRow, event: PlannedRound & { 
     const json = [plan, author, verdict].map((part) => JSON.stringify(part))
     insert.run(row.id, round, json[0] ?? '', json[1] ?? '', json[2] ?? '', hash, repairOf, now)
     for (const index of plan.commands.keys()) steps.insert.run(row.id, round, index)
-    current.run(round, row.id)
   }
 }

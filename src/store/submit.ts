@@ -52,7 +52,7 @@ export function createSubmit({ db, reader, append }: Context): Submit {
     const row = insert.get(toNewRow(task, { now, waits: waitsFor(task.afterId), queueKey: queueKey(task) }))
     if (row === undefined) throw new Error('an inserted task answered no row')
     if (task.place !== null) deliver.run(row.id, task.place.platform)
-    append(commit, row.id, now, { kind: 'submitted' })
+    append(commit, row, now, { kind: 'submitted' })
     if (task.place !== null) commit.deliveries.add(row.id)
     return { kind: 'created', task: reader.whole(row) }
   }
