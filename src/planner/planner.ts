@@ -108,7 +108,7 @@ async function plan(planning: Planning): Promise<PlanReply> {
 }
 
 /** A model that is not in memory takes minutes to answer; people are told. A server that does not say is taken as ready. */
-async function isLoading({ server, options, signal }: Planning, model: string): Promise<boolean> {
+async function isLoading({ server, options }: Planning, model: string, signal: AbortSignal): Promise<boolean> {
   const loaded = await withinMs(options.clock, STATUS_TIMEOUT_MS, signal, (soon) => server.loaded(soon))
   return loaded !== undefined && !loaded.some((name) => isSameModel(name, model))
 }
@@ -123,15 +123,33 @@ interface Question {
 async function ask(planning: Planning, { model, messages, attempt, replyTokens }: Question): Promise<ChatEnd> {
   const { server, options, signal, onPhase } = planning
   const tellAsking = () => onPhase({ kind: 'asking_model', model, attempt, since: options.clock.now() })
-  const cold = attempt === 1 && (await isLoading(planning, model))
-  if (cold) onPhase({ kind: 'loading_model', model, since: options.clock.now() })
-  else tellAsking()
+  tellAsking()
+  const since = options.clock.now()
+  const answered = new AbortController()
+  let isCold = false
+  // Beside the request: a model that is ready is not kept waiting by the question whether it is.
+  if (attempt === 1) {
+    isLoading(planning, model, AbortSignal.any([signal, answered.signal])).then(
+      (cold) => {
+        isCold = cold && !answered.signal.aborted
+        if (isCold) onPhase({ kind: 'loading_model', model, since })
+      },
+      // It has answered, or nobody waits for it: what it was doing is of no interest any more.
+      () => undefined,
+    )
+  }
+  const onFirstByte = () => {
+    answered.abort()
+    if (isCold) tellAsking()
+  }
   const contextTokens = windowFor(usualWindow(options), charactersOf(messages), replyTokens)
   const question = { model, messages, format: REPLY_FORMAT, contextTokens, replyTokens }
   try {
-    return await server.chat(question, { signal, onFirstByte: () => (cold ? tellAsking() : undefined) })
+    return await server.chat(question, { signal, onFirstByte })
   } catch (error) {
     throw await explained(planning, model, error)
+  } finally {
+    answered.abort()
   }
 }
 

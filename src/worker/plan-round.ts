@@ -33,17 +33,35 @@ async function propose(
   denied: readonly PastRound[],
 ): Promise<Proposed | undefined> {
   const { signal } = run.control
-  const fence = { status: 'planning', leaseId: run.leaseId } as const
-  const onPhase = (phase: PlanningPhase) => {
-    // Only for the card: what goes wrong here is found by the next real event.
-    options.store.apply(run.task.id, { kind: 'phase', phase }, fence).catch(() => undefined)
-  }
+  using phases = tellPhases(options, run)
+  const { onPhase } = phases
   try {
     return (await givenPlan(options, run.task)) ?? (await askModel(options, run.task, { signal, onPhase, denied }))
   } catch (error) {
     if (!(error instanceof PlannerError) || signal.aborted) throw error
     await fail(run, PLANNER_FAILURES[error.code], error.message)
     return undefined
+  }
+}
+
+/** What is over before it could be read is not told: it would cost a commit and an edit of the card. */
+const PHASE_LASTS_MS = 250
+
+function tellPhases(
+  { store, clock }: WorkerOptions,
+  run: TaskRun,
+): Disposable & { onPhase(this: void, phase: PlanningPhase): void } {
+  const fence = { status: 'planning', leaseId: run.leaseId } as const
+  let timer: Disposable | undefined
+  return {
+    onPhase(phase) {
+      timer?.[Symbol.dispose]()
+      timer = clock.after(PHASE_LASTS_MS, () => {
+        // Only for the card: what goes wrong here is found by the next real event.
+        store.apply(run.task.id, { kind: 'phase', phase }, fence).catch(() => undefined)
+      })
+    },
+    [Symbol.dispose]: () => timer?.[Symbol.dispose](),
   }
 }
 

@@ -5,7 +5,7 @@ import { endOfRound } from '../core/resume.ts'
 import { hashFor } from '../core/review.ts'
 import { currentRound, type Round, type Task } from '../core/task.ts'
 import type { SandboxSession } from '../ports/sandbox.ts'
-import { answerFor } from './answer.ts'
+import { askForAnswer, plainAnswer } from './answer.ts'
 import type { WorkerOptions } from './options.ts'
 import type { TaskRun } from './task-run.ts'
 
@@ -54,12 +54,14 @@ async function runSteps(
   round: Round,
 ): Promise<LastStep | undefined> {
   const waiting = round.steps.filter((step) => step.state === 'waiting').map((step) => step.index)
-  if (waiting.length === 0) throw new Error('a running round without a step left to run')
+  const [first] = waiting
+  if (first === undefined) throw new Error('a running round without a step left to run')
   const begins = (index: number) => run.apply({ kind: 'step_started', round: round.number, index })
   const session = await run.session(plan)
+  const [hasBegun] = await Promise.all([begins(first), run.log()])
+  if (!hasBegun) return undefined
   let last: LastStep | undefined
   for (const [at, index] of waiting.entries()) {
-    if (at === 0 && !(await begins(index))) return undefined
     const end = await runStep(options, run, { session, plan, round, index })
     const next = isSuccess(end) ? waiting[at + 1] : undefined
     const ended = run.apply({ kind: 'step_ended', round: round.number, index, end })
@@ -140,12 +142,16 @@ function reasonOf(end: StepEnd): FailureReason {
   return end.kind === 'sandbox_died' ? 'sandbox_unavailable' : 'step_failed'
 }
 
+/** The model puts what was printed into words while the sandbox is being ended: what is counted is what was left then. */
 async function finish(options: WorkerOptions, run: TaskRun): Promise<void> {
-  await run.closeSession()
-  const { outputs, redactions } = await run.totals()
+  const [answer, { outputs, redactions }] = await Promise.all([askForAnswer(options, run), endedTotals(run)])
   const totals = outputs ?? { files: 0, bytes: 0 }
-  const answer = await answerFor(options, run, totals)
-  await run.apply({ kind: 'finished', answer, outputs: totals, redactions })
+  await run.apply({ kind: 'finished', answer: answer ?? plainAnswer(run.task, totals), outputs: totals, redactions })
+}
+
+async function endedTotals(run: TaskRun) {
+  await run.closeSession()
+  return run.totals()
 }
 
 async function fail(run: TaskRun, reason: FailureReason, detail: string, step: number | null): Promise<void> {

@@ -16,6 +16,7 @@ export async function runTask(options: WorkerOptions, run: TaskRun): Promise<voi
   let timer: Disposable | undefined
   try {
     await prepare(options, run)
+    if (run.task.status === 'planning') run.startSandbox()
     while (!control.signal.aborted) {
       if (run.task.status === 'planning') await planRound(options, run)
       else if (run.task.status !== 'running') return

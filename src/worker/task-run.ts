@@ -3,7 +3,7 @@ import type { ApprovedPlan } from '../core/approval.ts'
 import { errorLine } from '../core/errors.ts'
 import type { TaskEvent } from '../core/events.ts'
 import type { OutputTotals, Task, TaskStatus } from '../core/task.ts'
-import type { SandboxSession } from '../ports/sandbox.ts'
+import type { EmptySandbox, SandboxSession } from '../ports/sandbox.ts'
 import type { LogWriter } from '../ports/workspace.ts'
 import type { WorkerOptions } from './options.ts'
 import type { RunControl } from './run-control.ts'
@@ -17,9 +17,11 @@ export interface TaskRun extends AsyncDisposable {
   apply(event: TaskEvent): Promise<boolean>
   /** The task's log, opened at the first call. */
   log(): Promise<LogWriter>
-  /** The task's sandbox: the one of the round before where it still fits, else a new one. */
+  /** Puts up the walls of the task's sandbox while its plan is still being made. */
+  startSandbox(): void
+  /** The task's sandbox: the one of the round before where it still fits, else the one that was started, else a new one. */
   session(plan: ApprovedPlan): Promise<SandboxSession>
-  /** Ends the sandbox, so that nothing of the task runs any more. May be called twice. */
+  /** Ends the sandbox; settles when nothing of the task runs any more. May be called twice, also at once. */
   closeSession(): Promise<void>
   /** What the end of a task tells: outputs as they are now, and how many secrets were hidden. */
   totals(): Promise<{ outputs: OutputTotals | null; redactions: number }>
@@ -27,8 +29,10 @@ export interface TaskRun extends AsyncDisposable {
 
 export function createTaskRun(options: WorkerOptions, claimed: Task, leaseId: string, control: RunControl): TaskRun {
   let log: LogWriter | undefined
+  let empty: EmptySandbox | undefined
   let session: SandboxSession | undefined
   let sessionHasNetwork = false
+  let ending: PromiseLike<void> | undefined
 
   const run: TaskRun = {
     task: claimed,
@@ -50,17 +54,24 @@ export function createTaskRun(options: WorkerOptions, claimed: Task, leaseId: st
       log ??= await options.workspace.openLog(run.task.id)
       return log
     },
+    startSandbox() {
+      empty ??= options.sandbox.start(sandboxTask(options, run.task.id))
+    },
     async session(plan) {
       const needsNetwork = plan.plan.network !== null
       if (session !== undefined && needsNetwork !== sessionHasNetwork) await run.closeSession()
-      session ??= await options.sandbox.open(sandboxTask(options, run.task.id), plan)
+      const started = empty
+      empty = undefined
+      session ??= await (started?.open(plan) ?? options.sandbox.open(sandboxTask(options, run.task.id), plan))
       sessionHasNetwork = needsNetwork
       return session
     },
     async closeSession() {
-      const open = session
+      const open = session ?? empty
       session = undefined
-      await open?.[Symbol.asyncDispose]()
+      empty = undefined
+      if (open !== undefined) ending = open[Symbol.asyncDispose]()
+      await ending
     },
     async totals() {
       return { outputs: await outputsOf(options, run.task.id), redactions: log?.redactions ?? 0 }

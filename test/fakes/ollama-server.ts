@@ -59,6 +59,8 @@ export interface FakeOllamaServer extends AsyncDisposable {
   readonly hungUp: number
   /** Adds replies behind those that are left. */
   reply(...replies: FakeReply[]): void
+  /** Requests of this path are answered when `until` has settled. */
+  hold(path: string, until: Promise<unknown>): void
   /** Ends the server and cuts what is open. May be called twice. */
   close(): Promise<void>
 }
@@ -78,6 +80,7 @@ export async function startOllamaServer(options: {
   const replies = [...(options.replies ?? [])]
   const requests: RecordedRequest[] = []
   const chats: ChatBody[] = []
+  const held = new Map<string, Promise<unknown>>()
   let hungUp = 0
 
   function findModel(name: string) {
@@ -100,6 +103,7 @@ export async function startOllamaServer(options: {
     const body = await readBody(request)
     const path = request.url ?? ''
     requests.push({ method: request.method ?? '', path, headers: request.headers, body })
+    await held.get(path)
     if (path === '/api/version') return sendJson(response, 200, { version: '0.9.0' })
     if (path === '/api/tags') return sendJson(response, 200, { models: models.map(describe) })
     if (path === '/api/ps') return sendJson(response, 200, { models: models.filter((m) => m.loaded).map(describe) })
@@ -133,6 +137,7 @@ export async function startOllamaServer(options: {
       return hungUp
     },
     reply: (...more) => void replies.push(...more),
+    hold: (path, until) => void held.set(path, until),
     close,
     [Symbol.asyncDispose]: close,
   }

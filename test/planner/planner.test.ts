@@ -216,13 +216,20 @@ describe('the model server', () => {
       loaded: false,
     })
     const planned = plan()
-    await vi.waitFor(() => expect(server.chats).toHaveLength(1))
-    expect(phases.map((phase) => phase.kind)).toEqual(['loading_model'])
+    await vi.waitFor(() => expect(phases.map((phase) => phase.kind)).toEqual(['asking_model', 'loading_model']))
     clock.advance(10 * 60_000)
     loading.open()
     expect(await planned).toMatchObject({ kind: 'plan' })
-    expect(phases.map((phase) => phase.kind)).toEqual(['loading_model', 'asking_model'])
+    expect(phases.map((phase) => phase.kind)).toEqual(['asking_model', 'loading_model', 'asking_model'])
     expect(server.hungUp).toBe(0)
+  })
+
+  test('that does not say which models are loaded is asked all the same, at once', async () => {
+    const never = gate()
+    const { server, plan } = await setUp([GOOD])
+    server.hold('/api/ps', never.promise)
+    expect(await plan()).toMatchObject({ kind: 'plan' })
+    never.open()
   })
 
   test('that sends nothing for longer than a cold start may take is a time-out', async () => {
@@ -238,12 +245,15 @@ describe('the model server', () => {
   })
 
   test('that goes silent in the middle of a reply is a time-out', async () => {
-    const never = gate()
-    const { plan, clock, phases } = await setUp([{ content: GOOD, afterFirstLine: never.promise }], { loaded: false })
+    const [loading, never] = [gate(), gate()]
+    const reply = { content: GOOD, beforeHeaders: loading.promise, afterFirstLine: never.promise }
+    const { plan, clock, phases } = await setUp([reply], { loaded: false })
     const planned = expect(plan()).rejects.toMatchObject({
       code: 'timeout',
       message: expect.stringContaining('silent'),
     })
+    await vi.waitFor(() => expect(phases.at(-1)?.kind).toBe('loading_model'))
+    loading.open()
     await vi.waitFor(() => expect(phases.at(-1)?.kind).toBe('asking_model'))
     clock.advance(IDLE_MS)
     await planned

@@ -1,0 +1,131 @@
+/** What is done beside something else: the sandbox beside the plan, the answer beside the sandbox's end. */
+import { describe, expect, it, vi } from 'vitest'
+import type { EmptySandbox, Sandbox } from '../../src/ports/sandbox.ts'
+import { processesWith } from '../crash/processes.ts'
+import { type Assembly, assemble, LOCAL } from '../fakes/assembly.ts'
+import { scriptedPlan, scriptedPlanner } from '../fakes/scripted-planner.ts'
+
+/** The real sandbox, and what becomes of what it starts ahead. */
+function watched(sandbox: Sandbox, seen: string[]): Sandbox {
+  const watchEmpty = (empty: EmptySandbox): EmptySandbox => ({
+    open(plan) {
+      seen.push('opened')
+      return empty.open(plan)
+    },
+    async [Symbol.asyncDispose]() {
+      await empty[Symbol.asyncDispose]()
+      seen.push('ended')
+    },
+  })
+  return {
+    owner: (taskId) => sandbox.owner(taskId),
+    check: () => sandbox.check(),
+    prepare: () => sandbox.prepare(),
+    sweep: () => sandbox.sweep(),
+    open(task, plan) {
+      seen.push('a new one')
+      return sandbox.open(task, plan)
+    },
+    start(task) {
+      seen.push('started')
+      return watchEmpty(sandbox.start(task))
+    },
+    [Symbol.asyncDispose]: () => sandbox[Symbol.asyncDispose](),
+  }
+}
+
+async function startWatched(assembly: Assembly): Promise<string[]> {
+  const seen: string[] = []
+  await assembly.startWorker({ sandbox: watched(assembly.sandbox, seen) })
+  return seen
+}
+
+describe('the sandbox of a task', () => {
+  it('is started before the model is asked, and opened for the plan', async () => {
+    const whenAsked: string[] = []
+    const seen: string[] = []
+    await using assembly = await assemble({
+      replies: [
+        () => {
+          whenAsked.push(...seen)
+          return scriptedPlan(['echo hello > hello.txt'])
+        },
+      ],
+    })
+    await assembly.startWorker({ sandbox: watched(assembly.sandbox, seen) })
+    const task = await assembly.until((await assembly.ask('greet')).id)
+    expect(task).toMatchObject({ status: 'done', outputs: { files: 1 } })
+    expect(whenAsked).toEqual(['started'])
+    expect(seen).toEqual(['started', 'opened'])
+  })
+
+  it('is ended when nothing has to be run', async () => {
+    await using assembly = await assemble({ replies: [{ kind: 'answer', answer: 'Four.', model: 'm' }] })
+    const seen = await startWatched(assembly)
+    await assembly.until((await assembly.ask('what is 2 + 2?')).id)
+    await vi.waitFor(() => expect(seen).toEqual(['started', 'ended']))
+  })
+
+  it('is ended while the plan waits for a person, and a new one is there for what was approved', async () => {
+    await using assembly = await assemble({ replies: [['touch x']], box: { strength: 'none' } })
+    const seen = await startWatched(assembly)
+    const { id } = await assembly.ask('touch it')
+    await assembly.until(id, 'awaiting_approval')
+    await vi.waitFor(() => expect(seen).toEqual(['started', 'ended']))
+    await assembly.inbox.act(LOCAL, { verb: 'approve', taskId: id, hash: null })
+    expect(await assembly.until(id)).toMatchObject({ status: 'done', outputs: { files: 1 } })
+    expect(seen).toEqual(['started', 'ended', 'a new one'])
+  })
+})
+
+describe('the end of a task', () => {
+  it('that is cancelled while the model is asked for the answer comes when its processes are gone', async () => {
+    const asked = Promise.withResolvers<void>()
+    const never = (_request: unknown, { signal }: { signal: AbortSignal }) =>
+      new Promise<undefined>((_resolve, reject) => {
+        signal.addEventListener('abort', () => reject(signal.reason))
+        asked.resolve()
+      })
+    const planner = { ...scriptedPlanner([['sleep 98765 & echo up']]), summarize: never }
+    await using assembly = await assemble({ planner })
+    await assembly.startWorker()
+    const { id } = await assembly.ask('leave something behind')
+    await assembly.passing(asked.promise)
+    await assembly.inbox.act(LOCAL, { verb: 'cancel', taskId: id, hash: null })
+    expect((await assembly.until(id)).status).toBe('cancelled')
+    expect(processesWith('sleep 98765')).toEqual([])
+  })
+})
+
+describe('what the model is busy with', () => {
+  it('is told when it lasts', async () => {
+    const asked = Promise.withResolvers<void>()
+    const answer = Promise.withResolvers<void>()
+    await using assembly = await assemble({
+      replies: [
+        async () => {
+          asked.resolve()
+          await answer.promise
+          return scriptedPlan(['true'])
+        },
+      ],
+    })
+    await assembly.startWorker()
+    const { id } = await assembly.ask('think')
+    await asked.promise
+    expect((await assembly.store.get(id))?.phase).toBeNull()
+    assembly.clock.advance(250)
+    await vi.waitFor(async () => expect((await assembly.store.get(id))?.phase).toMatchObject({ kind: 'asking_model' }))
+    answer.resolve()
+    await assembly.until(id)
+  })
+
+  it('is not told when it is over before it could be read', async () => {
+    await using assembly = await assemble({ replies: [['true']] })
+    await assembly.startWorker()
+    const { id } = await assembly.ask('be quick')
+    await assembly.until(id)
+    const events = await assembly.store.events({ taskId: id, afterId: 0, limit: 100 })
+    expect(events.map(({ event }) => event.kind)).not.toContain('phase')
+  })
+})
