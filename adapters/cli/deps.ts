@@ -1,5 +1,6 @@
 /** What the CLI needs from the program around it. Every method is called only by the commands that need it, so that nothing else loads. */
 import type { Actor } from '../../src/core/actor.ts'
+import type { Platform } from '../../src/core/task.ts'
 import type { Decision, PlanVerdict, RiskBadge } from '../../src/core/verdict.ts'
 import type { Clock } from '../../src/ports/clock.ts'
 import type { Inbox } from '../../src/ports/inbox.ts'
@@ -21,6 +22,8 @@ export interface CliClient extends AsyncDisposable {
   maxRounds: number | null
   /** Said with a task whose commands are less protected than promised; null when all is well. */
   sandboxWarning: string | null
+  /** Chats without tokens: their threads are told of nothing. */
+  chatsOff: readonly Platform[]
   /** Whether a worker that is alive, in another process, takes tasks from this store. */
   workerElsewhere(): Promise<boolean>
   /** A worker in this process that takes that task only. Disposing lets it stop as a worker does: gracefully. */

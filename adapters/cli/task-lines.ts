@@ -2,13 +2,14 @@
 import { shortHash } from '../../src/core/approval.ts'
 import { COMMAND } from '../../src/core/command.ts'
 import { formatBytes, formatCount } from '../../src/core/format.ts'
-import { currentRound, type Task } from '../../src/core/task.ts'
+import { currentRound, type Platform, type Task } from '../../src/core/task.ts'
 import { boundedTail, cleanTerminal, oneLine } from '../../src/core/text.ts'
 import type { StepView } from '../../src/core/view.ts'
 import { approvalView } from '../../src/core/views/approval-view.ts'
 import { type CardContext, cardView } from '../../src/core/views/card-view.ts'
 import { resultControls } from '../../src/core/views/controls-view.ts'
 import { resultView } from '../../src/core/views/result-view.ts'
+import type { DeliveryOutcome, Refusal } from '../../src/ports/inbox.ts'
 import type { OutputFile } from '../../src/ports/workspace.ts'
 import type { Style } from './printer.ts'
 
@@ -33,6 +34,9 @@ export interface ShowContext extends Omit<CardContext, 'children'> {
   files: readonly OutputFile[]
   /** IANA name. */
   timeZone: string
+  /** How far its thread has been told; null where that is not known. */
+  delivery: Exclude<DeliveryOutcome, Refusal> | null
+  chatsOff: readonly Platform[]
 }
 
 /** Everything that `show` tells. */
@@ -47,6 +51,7 @@ export function showLines(task: Task, context: ShowContext, paint: Paint): strin
     ...(card.why === '' ? [] : [card.why]),
     ...card.notes,
     ...decidedLines(task, context),
+    ...deliveryLines(task, context),
   ]
   const isWaiting = task.status === 'awaiting_approval'
   const plan = isWaiting
@@ -68,6 +73,29 @@ function decidedLines(task: Task, { timeZone, maxRounds }: ShowContext): string[
   const view = approvalView(task, approval.round, { timeZone, maxRounds, mentions: [], terms: [], maxChars: ALL })
   return view?.decided == null ? [] : [view.decided]
 }
+
+/** What its thread does not know; nothing where it knows all, or soon will. */
+function deliveryLines(task: Task, { delivery, chatsOff }: ShowContext): string[] {
+  if (delivery === null || delivery.place === null) return []
+  const { place, failure, attempts, isTold } = delivery
+  const chat = CHATS[place.platform] ?? place.platform
+  if (failure !== null) {
+    return [
+      `Its thread in ${chat} could not be told: ${oneLine(failure, 300)} Once that is mended: ${COMMAND} redeliver ${task.id}`,
+    ]
+  }
+  if (isTold) return []
+  if (chatsOff.includes(place.platform)) {
+    return [`Its thread was never told to the end: ${chat} is off. To switch it on: ${COMMAND} setup ${place.platform}`]
+  }
+  return attempts === 0
+    ? []
+    : [
+        `Its thread in ${chat} is not told yet, after ${attempts === 1 ? 'one try' : `${attempts} tries`}; it is tried again.`,
+      ]
+}
+
+const CHATS: Partial<Record<Platform, string>> = { slack: 'Slack', discord: 'Discord' }
 
 function tailLines({ tail }: ShowContext, paint: Paint): string[] {
   const lines = tail === null ? [] : boundedTail(tail.lines)

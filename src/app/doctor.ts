@@ -11,6 +11,7 @@ import { formatCount } from '../core/format.ts'
 import { readBreakers } from '../inbox/breaker.ts'
 import { SandboxError } from '../ports/sandbox.ts'
 import { type ChatCheckOptions, checkChats } from './chat-checks.ts'
+import { chatPrograms } from './chats.ts'
 import { liveWorkers } from './live-workers.ts'
 import { describeModel } from './model-status.ts'
 import { openParts, type Parts } from './parts.ts'
@@ -31,7 +32,8 @@ export async function doctor(config: Config, options: ChatCheckOptions): Promise
       await checkApi(config),
       ...(await checkReady(config)),
     )
-    checks.push(...(await checkChats(parts, options)), ...(await checkDeliveries(parts)), ...(await checkLoops(parts)))
+    checks.push(...(await checkChats(parts, options)), ...(await checkDeliveries(parts)))
+    checks.push(...(await checkUntold(parts)), ...(await checkLoops(parts)))
   } catch (error) {
     if (!(error instanceof SetupError)) throw error
     checks.push({ name: 'Store', state: 'failed', detail: errorLine(error), fix: error.fix })
@@ -188,6 +190,22 @@ async function checkDeliveries({ store }: Parts): Promise<DoctorCheck[]> {
       `Mend that, then run \`${COMMAND} redeliver ${taskId}\`.`,
     ),
   )
+}
+
+const MAX_UNTOLD = 100
+
+/** Threads of a chat that is off are told of nothing; they are not failures until nobody has switched it on for as long as tasks are kept. */
+async function checkUntold({ store, config }: Parts): Promise<DoctorCheck[]> {
+  const checks: DoctorCheck[] = []
+  for (const name of ['slack', 'discord'] as const) {
+    const { title, hasTokens } = chatPrograms[name]
+    const count = hasTokens(config) ? 0 : (await store.unsettledDeliveries([name], MAX_UNTOLD)).length
+    if (count === 0) continue
+    const tasks = `${formatCount(count, 'task')}${count === MAX_UNTOLD ? ' or more' : ''}`
+    const fix = `Run \`${COMMAND} setup ${name}\` to have it told; else it goes with what is not kept any longer.`
+    checks.push(warn('Delivery', `${tasks} not told to the end in ${title}, which is off`, fix))
+  }
+  return checks
 }
 
 async function checkLoops({ store }: Parts): Promise<DoctorCheck[]> {

@@ -11,16 +11,20 @@ const NOT_NEEDED = `ended_at IS NOT NULL
   AND NOT (t.place_thread IS 1 AND EXISTS (SELECT 1 FROM task n WHERE n.place_key = t.place_key AND n.place_platform = t.place_platform
     AND n.status IN ('pending', 'planning', 'awaiting_approval', 'running')))`
 
+const UNTOLD = 'EXISTS (SELECT 1 FROM delivery d WHERE d.task_id = t.id AND d.settled = 0 AND d.failure IS NULL)'
+
 export function createRetention(db: Database) {
-  const expired = db.prepare<[number, number], { id: number }>(
-    `SELECT id FROM task t WHERE ended_at < ? AND ${NOT_NEEDED}
-       AND NOT EXISTS (SELECT 1 FROM delivery d WHERE d.task_id = t.id AND d.settled = 0 AND d.failure IS NULL)
-     ORDER BY ended_at LIMIT CAST(? AS INTEGER)`,
-  )
+  const ended = (which: string) =>
+    db.prepare<[number, number], { id: number }>(
+      `SELECT id FROM task t WHERE ended_at < ? AND ${NOT_NEEDED} AND ${which} ORDER BY ended_at LIMIT CAST(? AS INTEGER)`,
+    )
+  const expired = ended(`NOT ${UNTOLD}`)
+  const untold = ended(UNTOLD)
   // Its events, rounds, steps, approvals, delivery and messages go with it; the audit stays.
   const remove = db.prepare<[number]>(`DELETE FROM task AS t WHERE id = ? AND ${NOT_NEEDED}`)
   return {
     expired: (before: number, limit: number): readonly number[] => expired.all(before, limit).map((row) => row.id),
+    untold: (before: number, limit: number): readonly number[] => untold.all(before, limit).map((row) => row.id),
     remove: (taskId: number): boolean => remove.run(taskId).changes === 1,
   }
 }

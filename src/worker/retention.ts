@@ -66,7 +66,9 @@ export function createRetention(options: RetentionOptions): Retention {
     async removeOld() {
       const { keepMs } = options
       if (keepMs === null) return
-      const count = await removeBefore(clock.now() - keepMs, () => false)
+      const before = clock.now() - keepMs
+      await recordUntold(options, before)
+      const count = await removeBefore(before, () => false)
       if (count > 0) logger.info({ count }, 'tasks that ended long ago were removed')
     },
     async keepBudget() {
@@ -83,6 +85,23 @@ export function createRetention(options: RetentionOptions): Retention {
       const megabytes = Math.round(total / 1024 ** 2)
       logger.info({ count, megabytes }, 'the tasks took more than their share of the disk; the oldest were removed')
     },
+  }
+}
+
+/**
+ * A chat that is on is told within days, or has a failure that says why not. So what nobody was told of for all this time belongs to one
+ * that was switched off: it is kept no longer than anything else, and the audit says what became of it.
+ */
+async function recordUntold({ store, logger }: RetentionOptions, before: number): Promise<void> {
+  for (const taskId of await store.untoldTasks(before, REMOVED_AT_ONCE)) {
+    const delivery = await store.delivery(taskId)
+    if (delivery === undefined) continue
+    const { platform, channelId } = delivery.place
+    const failure = 'Its chat was switched off: nobody was told of its end.'
+    const actor = { platform, scope: '', channelId, userId: '', name: 'retention' }
+    await store.audit({ actor, action: 'untold', taskId, allowed: true, detail: failure })
+    await store.saveDelivery({ ...delivery, failure })
+    logger.warn({ taskId, platform }, `[TASK ${taskId}] is not kept any longer. ${failure}`)
   }
 }
 

@@ -147,6 +147,7 @@ test('retention takes old finished tasks with everything of theirs, and none tha
   await taskIn(store, 'done')
   const before = clock.now()
   expect(await store.expiredTasks(before, 10)).toEqual([old])
+  expect(await store.untoldTasks(before, 10)).toEqual([untold])
   await store.deleteTask(old)
   await store.deleteTask(old)
   await store.deleteTask(waiting)

@@ -3,7 +3,7 @@ import { dirname, join } from 'node:path'
 import { describe, expect, it } from 'vitest'
 import { startMaintenance } from '../../src/worker/maintenance.ts'
 import { createRetention } from '../../src/worker/retention.ts'
-import { type Assembly, assemble } from '../fakes/assembly.ts'
+import { type Assembly, assemble, person } from '../fakes/assembly.ts'
 
 const QUIET = { debug: () => undefined, info: () => undefined, warn: () => undefined, error: () => undefined }
 const HOUR = 3_600_000
@@ -31,6 +31,31 @@ describe('retention', () => {
     expect(await app.workspace.exists(old)).toBe(false)
     expect((await app.store.get(young))?.status).toBe('done')
     expect(await app.workspace.exists(young)).toBe(true)
+  })
+
+  it('keeps what nobody was told of for as long as anything else, then removes it with a record', async () => {
+    await using app = await assemble()
+    const { store, clock } = app
+    const place = { platform: 'discord', channelId: 'C9', key: 'G1/C9', thread: false } as const
+    const request = { actor: person('U1'), text: '!true', place, attachments: [], dedupeKey: null, model: null }
+    const outcome = await app.inbox.submit(request)
+    const id = outcome.kind === 'created' ? outcome.task.id : 0
+    await app.startWorker()
+    await app.until(id, 'done')
+    clock.advance(2 * HOUR)
+    await retentionOf(app, { diskBytes: 0 }).keepBudget()
+    await retentionOf(app, { keepMs: 3 * HOUR }).removeOld()
+    expect(await store.delivery(id)).toMatchObject({ settled: false, failure: null })
+    await retentionOf(app, { keepMs: HOUR }).removeOld()
+    expect(await store.get(id)).toBeUndefined()
+    expect(await app.workspace.exists(id)).toBe(false)
+    const trail = await store.listAudit({ taskId: id, limit: 10 })
+    expect(trail).toMatchObject([
+      {
+        ...{ action: 'untold', detail: 'Its chat was switched off: nobody was told of its end.' },
+        actor: { platform: 'discord', channelId: 'C9', name: 'retention' },
+      },
+    ])
   })
 
   it('removes the oldest of what has ended when all together take too much, and leaves what ended just now', async () => {

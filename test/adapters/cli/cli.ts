@@ -86,6 +86,7 @@ export function makeCliOn<In extends Inbox>({
       actor: CLI_ACTOR,
       maxRounds: 3,
       sandboxWarning: null,
+      chatsOff: ['discord'],
       workerElsewhere: async () => state.workerElsewhere,
       async startWorker({ only }) {
         const worker = { only, stopped: false }

@@ -180,6 +180,38 @@ describe('show', () => {
     expect(JSON.parse(json.stdout.text())).toMatchObject({ queue: { position: 3, estimate_ms: null } })
   })
 
+  test.each([
+    [
+      { failure: 'The bot is not in this channel.' },
+      'slack',
+      /could not be told: The bot .* redeliver 7$/m,
+      { told: false },
+    ],
+    [
+      {},
+      'discord',
+      /never told to the end: Discord is off\. .* npx assistant setup discord$/m,
+      { told: false, failure: null },
+    ],
+    [{ attempts: 3 }, 'slack', /in Slack is not told yet, after 3 tries; it is tried again\.$/m, { attempts: 3 }],
+    [{ isTold: true }, 'discord', /^ {3}by [^\n]+\n(?! {3}Its thread)/m, { told: true }],
+  ] as const)('says what its thread does not know: %j in %s', async (state, platform, words, json) => {
+    const place = { platform, channelId: 'C1', key: 'C1/1', thread: true }
+    const cli = makeCli()
+    const show = async (...flags: string[]) => {
+      cli.inbox.tasks.set(7, sampleTask({ id: 7, place }))
+      cli.inbox.delivery = async () => {
+        return { kind: 'delivery', place, failure: null, attempts: 0, isTold: false, ...state }
+      }
+      expect(await cli.run('show', '7', ...flags)).toBe(0)
+    }
+    await show()
+    expect(cli.stdout.text()).toMatch(words)
+    await show('--json')
+    const text = cli.stdout.text()
+    expect(JSON.parse(text.slice(text.indexOf('{'))).thread).toMatchObject(json)
+  })
+
   test('of a task that waits for an approval has all that is approved, and how to decide', async () => {
     const cli = makeCli()
     cli.inbox.tasks.set(7, waiting())

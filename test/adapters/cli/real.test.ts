@@ -16,6 +16,7 @@ function cliOn(app: RealApp, { elsewhere = false, terminal = false } = {}): Cli<
     actor: CLI_ACTOR,
     maxRounds: 2,
     sandboxWarning: null,
+    chatsOff: [],
     workerElsewhere: async () => elsewhere,
     async startWorker({ only }: { only: number }) {
       const worker = app.makeWorker(only)
