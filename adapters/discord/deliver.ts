@@ -1,7 +1,7 @@
 /** Posting, editing, uploading and marking, as the port says. */
 import { buffer } from 'node:stream/consumers'
 import { MessageFlags, type RawFile, type RESTPostAPIChannelMessageJSONBody } from 'discord.js'
-import type { Place } from '../../src/core/task.ts'
+import { isFinal, type Place } from '../../src/core/task.ts'
 import { withEllipsis } from '../../src/core/text.ts'
 import type { StatusView } from '../../src/core/view.ts'
 import type { ChatAdapter, UploadFile } from '../../src/ports/chat-adapter.ts'
@@ -70,6 +70,8 @@ export function createDeliver(options: DeliverOptions): Deliver {
         if (root === null || emoji === old) return
         if (old !== null) await api.unreact(root.channelId, root.messageId, old)
         await api.react(root.channelId, root.messageId, emoji)
+        // Put there when the message was taken: of a task that was claimed at once, after our first mark.
+        if (hasEnded(status) && old !== SEEN) await api.unreact(root.channelId, root.messageId, SEEN)
       } catch (error) {
         // A mark that is missing does no harm; the card says the same.
         logger.debug({ error: String(error) }, 'a reaction could not be set')
@@ -81,6 +83,10 @@ export function createDeliver(options: DeliverOptions): Deliver {
 /** A task that waits has been seen: that is what people expect of a reaction. */
 function emojiOf({ status, icon }: StatusView): string {
   return status === 'pending' ? SEEN : icon
+}
+
+function hasEnded({ status }: StatusView): boolean {
+  return status === 'interrupted' || isFinal(status)
 }
 
 async function rootOf(

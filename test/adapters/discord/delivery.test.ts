@@ -320,6 +320,17 @@ test('the root message carries the state as a reaction of ours, one at a time', 
   expect([...(root?.reactions.keys() ?? [])]).toEqual(['⏳'])
 })
 
+test('a task that was claimed before its message had been marked as seen ends with one reaction', async () => {
+  const { server, adapter, place, thread, channel } = await begin()
+  const running = sampleCard().status
+  const done = { status: 'done', icon: '✅', word: 'Done' } as const
+  await adapter.mark(place, running, null)
+  const root = server.messagesIn(channel.id).find((message) => message.id === thread.id)
+  root?.reactions.set('👀', new Set([server.state.bot.id]))
+  await adapter.mark(place, done, running)
+  expect([...(root?.reactions.keys() ?? [])]).toEqual(['✅'])
+})
+
 test('what is no place or message of ours is refused as invalid', async () => {
   const { adapter, place } = await begin()
   await expect(adapter.post({ ...place, key: 'C123:456' }, sampleCard(), once('x'))).rejects.toMatchObject({
