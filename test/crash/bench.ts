@@ -1,17 +1,17 @@
-/** One home, one Slack, one model, some people, and a program that is killed again and again. */
+/** One home, its chats, its model and its people, and a program that is killed again and again. */
 import { cpSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { basename, join } from 'node:path'
-import { createHome, freePort } from '../e2e/program.ts'
-import { startOllamaServer } from '../fakes/ollama-server.ts'
-import { startSlackServer } from '../fakes/slack-server.ts'
+import { isFinal } from '../../src/core/task.ts'
 import { check, type Findings } from './check.ts'
+import { discordChat } from './discord-chat.ts'
 import { openLook } from './look.ts'
-import { createModel } from './model.ts'
-import { createPeople, type People } from './people.ts'
-import { createPoints, POINTS, type Points, watchEvents } from './points.ts'
+import type { People } from './people.ts'
+import { POINTS, type Points, watchEvents } from './points.ts'
 import { isSame, processesWith, type SeenProcess } from './processes.ts'
 import { createProgram, type ProgramUnderTest, type Split } from './program.ts'
+import { slackChat } from './slack-chat.ts'
+import { createWorld, type World } from './world.ts'
 
 export interface BenchOptions {
   kills: number
@@ -29,28 +29,21 @@ export interface BenchResult extends Findings {
 const LEASE_MS = 2000
 /** Of a machine with other things to do. */
 const SLACK_MS = 3000
-const SETTLE_MS = 120_000
+/** So long may nothing change before it has come to rest. */
+const STANDSTILL_MS = 120_000
+const RESTART_MS = 15_000
+/** Of a life that ends at random, once it is up. */
+const LIFE_MS = 2500
+/** A machine that is busy starts slowly; some lives end before they have begun. */
+const START_MS = 2000
+/** So long after it is up: some points do not come in every life. */
+const POINT_MS = 4000
 
 export async function runBench(options: BenchOptions): Promise<BenchResult> {
   const random = createRandom(options.seed)
   const mark = `mark${process.pid}x${options.seed}`
-  await using slack = await startSlackServer()
-  const points = createPoints(slack)
-  await using ollama = await startOllamaServer({})
-  const model = createModel({ mark, onPoint: points.reached })
-  ollama.reply(...Array.from({ length: 20_000 }, () => model))
-  const apiPort = await freePort()
-  using home = createHome({
-    ...{
-      SLACK_BOT_TOKEN: 'xoxb-good',
-      SLACK_APP_TOKEN: 'xapp-good',
-      SLACK_API_URL: slack.apiUrl,
-      SLACK_ALLOWED_USERS: '*',
-    },
-    ...{ OLLAMA_HOST: ollama.host, ASSISTANT_MODEL: 'test', ASSISTANT_API_PORT: String(apiPort) },
-    ...{ ASSISTANT_LEASE: `${LEASE_MS} ms`, ASSISTANT_STOP_GRACE: '5 s', ASSISTANT_CONCURRENCY: '3' },
-  })
-  const people = createPeople({ slack, apiPort, mark, random })
+  await using world = await createWorld({ leaseMs: LEASE_MS, mark, random })
+  const { home, people, points } = world
   const program = createProgram(home, options.split, random)
   const result: BenchResult = { ...blank(), atPoints: new Map() }
   const outlived: Promise<string[]>[] = []
@@ -66,9 +59,7 @@ export async function runBench(options: BenchOptions): Promise<BenchResult> {
     }
     await settle({ people, program, folder: home.folder, say: options.say })
     const codes = await program.stop()
-    using look = openLook(home.folder)
-    if (look === undefined) throw new Error('there is no store')
-    Object.assign(result, check({ folder: home.folder, look, world: slack.world, asked: people.asked }))
+    Object.assign(result, lookAtAll(world))
     for (const code of codes) if (code !== 0) result.violations.push(`a stop ended with ${code}`)
     for (const each of processesWith(mark)) result.violations.push(`still there after the stop: ${each.command}`)
     for (const lines of await Promise.all(outlived)) result.violations.push(...lines)
@@ -78,6 +69,13 @@ export async function runBench(options: BenchOptions): Promise<BenchResult> {
   } finally {
     await program.kill(true)
   }
+}
+
+function lookAtAll({ home: { folder }, people, slack, discord }: World): Findings {
+  using look = openLook(folder)
+  if (look === undefined) throw new Error('there is no store')
+  const taskIds = look.tasks().map(({ id }) => id)
+  return check({ folder, look, chats: [slackChat(slack.world), discordChat(discord, taskIds)], asked: people.asked })
 }
 
 function keepEvidence(folder: string, { seed, say }: BenchOptions, words: string): void {
@@ -91,7 +89,7 @@ function keepEvidence(folder: string, { seed, say }: BenchOptions, words: string
 }
 
 function blank(): BenchResult {
-  return { kills: 0, atPoints: new Map(), violations: [], checked: 0, tasks: 0, interrupted: 0 }
+  return { kills: 0, atPoints: new Map(), violations: [], checked: 0, tasks: {}, interrupted: 0 }
 }
 
 interface Killing {
@@ -102,31 +100,48 @@ interface Killing {
   random(): number
 }
 
-/** At random in the first seconds of a life, or at a named point; answers where. */
-async function killSomewhere({ people, points, program, folder, random }: Killing): Promise<string> {
-  const timer = setInterval(() => void people.act(), 700)
+/** While it starts, at random, at a named point or just after it; answers where. */
+async function killSomewhere(killing: Killing): Promise<string> {
+  const { people, program, random } = killing
+  const timer = setInterval(() => void people.act(), 300)
   try {
-    if (random() < 0.4) {
-      await new Promise((resolve) => setTimeout(resolve, random() * 4000))
-      await program.kill(random() < 0.7)
-      return 'at random'
-    }
-    const point = POINTS[Math.floor(random() * POINTS.length)] ?? ''
-    const count = 1 + Math.floor(random() * 3)
-    using _watching = point.startsWith('event') ? watchEvents(folder, points) : { [Symbol.dispose]: () => undefined }
-    const isReached = await points.until(point, count, 6000)
+    const where = await waitSomewhere(killing)
     await program.kill(random() < 0.7)
-    return isReached ? point : 'at random'
+    return where
   } finally {
     clearInterval(timer)
   }
+}
+
+async function waitSomewhere({ points, program, folder, random }: Killing): Promise<string> {
+  const kind = random()
+  if (kind < 0.15) {
+    await passed(random() * START_MS)
+    return 'while it starts'
+  }
+  if (kind < 0.35) {
+    await program.ready()
+    await passed(random() * LIFE_MS)
+    return 'at random'
+  }
+  const point = POINTS[Math.floor(random() * POINTS.length)] ?? ''
+  const laterMs = random() < 0.5 ? 0 : random() * 20
+  using _watching = point.startsWith('event') ? watchEvents(folder, points) : { [Symbol.dispose]: () => undefined }
+  const over = program.ready().then(() => passed(POINT_MS))
+  const isReached = await points.until(point, 1 + Math.floor(random() * 3), over)
+  if (laterMs > 0) await passed(laterMs)
+  return isReached ? point : 'at random'
+}
+
+function passed(ms: number): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, ms))
 }
 
 /** What of the tasks ran when the program died must be gone within the lease, whoever ends it. */
 async function lookForSurvivors(mark: string): Promise<string[]> {
   const before = processesWith(mark)
   if (before.length === 0) return []
-  await new Promise((resolve) => setTimeout(resolve, LEASE_MS + SLACK_MS))
+  await passed(LEASE_MS + SLACK_MS)
   const after = processesWith(mark)
   const left = before.filter((each: SeenProcess) => after.some((other) => isSame(each, other)))
   return left.map((each) => `outlived its worker for longer than the lease: ${each.command}`)
@@ -142,33 +157,43 @@ interface Settling {
 /** Until everything that was asked has ended and been told. Edits are rationed by the minute, so the program is started afresh now and then. */
 async function settle({ people, program, folder, say }: Settling): Promise<void> {
   people.calmDown()
-  program.up()
-  people.redeliver()
-  const endsAt = Date.now() + SETTLE_MS
-  let restartAt = Date.now() + 15_000
-  while (Date.now() < endsAt) {
-    await new Promise((resolve) => setTimeout(resolve, 500))
+  await upAgain()
+  let seen = { open: '', at: Date.now() }
+  let restartAt = Date.now() + RESTART_MS
+  while (Date.now() - seen.at < STANDSTILL_MS) {
+    await passed(300)
     await people.act()
-    if (people.unanswered === 0 && isQuiet(folder)) return
+    const open = `${people.unanswered} ${openIn(folder) ?? 'unknown'}`
+    if (open === '0 ') return
+    if (open !== seen.open) seen = { open, at: Date.now() }
     if (Date.now() < restartAt) continue
-    restartAt = Date.now() + 15_000
     await program.kill(true)
+    await upAgain()
+    restartAt = Date.now() + RESTART_MS
+  }
+  say(`it did not come to rest: ${seen.open}`)
+
+  async function upAgain(): Promise<void> {
     program.up()
     people.redeliver()
+    await program.ready()
   }
-  say('it did not come to rest')
 }
 
-function isQuiet(folder: string): boolean {
+/** What has not ended or not been told, in a word for each; undefined when it cannot be looked at just now. */
+function openIn(folder: string): string | undefined {
   try {
     using look = openLook(folder)
-    const open = look?.tasks().filter(({ status }) => !['done', 'failed', 'cancelled'].includes(status))
-    return (
-      open?.length === 0 && look?.deliveries().every((each) => each.settled === 1 || each.failure !== null) === true
-    )
+    if (look === undefined) return undefined
+    const tasks = look.tasks().filter(({ status }) => !isFinal(status))
+    const untold = look.deliveries().filter(({ settled, failure }) => settled !== 1 && failure === null)
+    return [
+      ...tasks.map(({ id, status }) => `${id}:${status}`),
+      ...untold.map((each) => `${each.task_id}:untold`),
+    ].join()
   } catch {
     // Locked for a moment: the next look finds it.
-    return false
+    return undefined
   }
 }
 

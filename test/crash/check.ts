@@ -1,16 +1,16 @@
-/** What must be true after any number of kills: over the store, the messages in Slack, the files on disk and the process table. */
+/** What must be true after any number of kills: over the store, the messages in the chats, the files on disk and the process table. */
 import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { isFinal, type TaskStatus } from '../../src/core/task.ts'
 import { nextStatus } from '../../src/core/transitions.ts'
-import { buttonsOf, type SlackMessage, type SlackWorld, visibleText } from '../fakes/slack-server-state.ts'
+import type { Chat, Told } from './chat.ts'
 import type { EventLook, Look, TaskLook } from './look.ts'
 import type { Asked } from './people.ts'
 
 export interface Evidence {
   folder: string
   look: Look
-  world: SlackWorld
+  chats: readonly Chat[]
   asked: readonly Asked[]
 }
 
@@ -19,7 +19,8 @@ export interface Findings {
   violations: string[]
   /** How many single facts were looked at. */
   checked: number
-  tasks: number
+  /** By the platform of their thread; without one they came over the API. */
+  tasks: Record<string, number>
   interrupted: number
 }
 
@@ -27,9 +28,14 @@ export function check(evidence: Evidence): Findings {
   const tasks = evidence.look.tasks()
   const events = evidence.look.events(0)
   const found: Findings = {
-    violations: evidence.look.faults(),
-    checked: 3,
-    tasks: tasks.length,
+    violations: [...evidence.look.faults(), ...evidence.chats.flatMap(({ faults }) => faults)],
+    checked: 3 + evidence.chats.length,
+    tasks: Object.fromEntries(
+      ['slack', 'discord', 'api'].map((name) => [
+        name,
+        tasks.filter(({ place_platform: platform }) => (platform ?? 'api') === name).length,
+      ]),
+    ),
     interrupted: 0,
   }
   const must = (holds: boolean, sentence: string): void => {
@@ -42,7 +48,8 @@ export function check(evidence: Evidence): Findings {
     checkCourse(task, own, must)
     checkSteps(task, own, must)
     if (task.ending?.includes('"interrupted"') === true) found.interrupted += 1
-    if (task.place_platform === 'slack') checkThread(task, evidence.world, must)
+    const chat = evidence.chats.find(({ platform }) => platform === task.place_platform)
+    if (chat !== undefined) checkThread(task, chat, { must, canResume: canResume(task, evidence.look) })
   }
   checkDeliveries(evidence.look, tasks, must)
   checkDisk(evidence.folder, tasks, events, must)
@@ -102,16 +109,25 @@ function checkSteps(task: TaskLook, events: readonly EventLook[], must: Must): v
   must(hashes.size === approvals.length, `task ${task.id}: one plan was approved twice`)
 }
 
+/** A step of the last plan has begun, and not all have ended well. */
+function canResume(task: TaskLook, look: Look): boolean {
+  const steps = look.steps(task.id)
+  const isDone = steps.every(({ ending }) => ending !== null && /"code":0\b/.test(ending))
+  return steps.some(({ started_at }) => started_at !== null) && !isDone
+}
+
 const ORDER = ['root', 'card', 'approval', 'result', 'files']
 
+interface Threads {
+  must: Must
+  canResume: boolean
+}
+
 /** Exactly one card, at most one result, files once, in this order; buttons that fit the end. */
-function checkThread(task: TaskLook, world: SlackWorld, must: Must): void {
-  const mine = world.messages.flatMap((message, at) => {
-    const role = roleOf(message, task.id)
-    return role === undefined ? [] : [{ role, at, message }]
-  })
+function checkThread(task: TaskLook, chat: Chat, { must, canResume }: Threads): void {
+  const mine = chat.told.filter(({ taskId }) => taskId === task.id)
   const of = (role: string) => mine.filter((each) => each.role === role)
-  const where = `task ${task.id} (${task.status})`
+  const where = `task ${task.id} (${task.status}, ${chat.platform})`
   must(of('card').length === 1, `${where} has ${of('card').length} cards`)
   for (const role of new Set(mine.map((each) => each.role)))
     must(of(role).length === 1, `${where} has ${role} ${of(role).length} times`)
@@ -122,42 +138,23 @@ function checkThread(task: TaskLook, world: SlackWorld, must: Must): void {
   must(known.join() === sorted.join(), `${where} reads ${known.join(', ')}`)
   const files = task.status === 'done' && task.outputs !== null ? Number(JSON.parse(task.outputs).files) : 0
   must(of('files').length === (files > 0 ? 1 : 0), `${where} has ${files} outputs and ${of('files').length} uploads`)
-  const threads = new Set(mine.map(({ message }) => message.threadTs ?? message.ts))
+  const threads = new Set(mine.map(({ thread }) => thread))
   must(threads.size <= 1, `${where} is told in ${threads.size} threads`)
-  checkReaction(task, { world, where, must, messages: mine.map(({ message }) => message) })
+  if (isFinal(task.status)) checkReaction(mine, chat, { must, where })
   if (task.ending?.includes('"interrupted"') !== true) return
-  const verbs = mine.flatMap(({ message }) => buttonsOf(message.blocks)).map(({ actionId }) => actionId.split(':')[0])
-  for (const verb of ['restart', 'discard'])
+  const verbs = mine.flatMap((each) => each.verbs)
+  for (const verb of [...(canResume ? ['resume'] : []), 'restart', 'discard'])
     must(verbs.includes(verb), `${where} was interrupted and offers no ${verb}`)
 }
 
-interface Thread {
-  world: SlackWorld
-  messages: readonly SlackMessage[]
-  where: string
-  must: Must
-}
-
 /** One reaction at the end, where the thread is that of one task alone. */
-function checkReaction(task: TaskLook, { world, messages, where, must }: Thread): void {
-  const [first] = messages
-  if (first === undefined || !isFinal(task.status)) return
-  const rootTs = first.threadTs ?? first.ts
-  const inThread = world.messages.filter((each) => each.threadTs === rootTs || each.ts === rootTs)
-  const keys = inThread.map((each) => /task-([0-9]+):card/.exec(JSON.stringify(each.metadata ?? ''))?.[1])
-  if (new Set(keys.filter((key) => key !== undefined)).size !== 1) return
-  const root = inThread.find((each) => each.ts === rootTs)
-  const names = root?.reactions.map(({ name }) => name) ?? []
-  must(names.length === 1, `${where} shows the reactions ${names.join(', ')}`)
-}
-
-function roleOf(message: SlackMessage, taskId: number): string | undefined {
-  if (message.botId === undefined) return undefined
-  const payload = message.metadata?.event_payload
-  const key = typeof payload === 'object' && payload !== null && 'key' in payload ? String(payload.key) : ''
-  const [prefix, role] = [key.slice(0, key.indexOf(':')), key.slice(key.indexOf(':') + 1)]
-  if (prefix === `task-${taskId}`) return role
-  return new RegExp(`Files of task #${taskId}\\b`).test(visibleText(message.blocks)) ? 'files' : undefined
+function checkReaction(mine: readonly Told[], chat: Chat, { must, where }: { must: Must; where: string }): void {
+  const [first] = mine
+  if (first === undefined) return
+  const tasks = new Set(chat.told.filter(({ thread }) => thread === first.thread).map(({ taskId }) => taskId))
+  const names = chat.reactionsOn(first.thread)
+  if (tasks.size === 1 && names !== undefined)
+    must(names.length === 1, `${where} shows the reactions ${names.join(', ')}`)
 }
 
 function checkDeliveries(look: Look, tasks: readonly TaskLook[], must: Must): void {

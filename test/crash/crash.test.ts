@@ -14,7 +14,7 @@ it.each(['together', 'apart'] as const)(
     })
     expect(found.violations, words.join('\n')).toEqual([])
     expect(found.kills).toBe(6)
-    expect(found.tasks).toBeGreaterThan(0)
+    expect(Object.values(found.tasks).some((count) => count > 0)).toBe(true)
   },
   120_000,
 )

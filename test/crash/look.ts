@@ -28,6 +28,8 @@ export interface EventLook {
 export interface Look extends Disposable {
   tasks(): TaskLook[]
   events(afterId: number): EventLook[]
+  /** Of the task's last plan. */
+  steps(taskId: number): { started_at: number | null; ending: string | null }[]
   deliveries(): { task_id: number; settled: number; failure: string | null; attempts: number }[]
   /** What SQLite itself finds wrong, and counts that do not add up. */
   faults(): string[]
@@ -49,6 +51,11 @@ export function openLook(folder: string): Look | undefined {
     events: (afterId) =>
       all<{ id: number; task_id: number; body: string }>('SELECT * FROM event WHERE id > ? ORDER BY id', afterId).map(
         ({ id, task_id: taskId, body }) => ({ id, taskId, event: JSON.parse(body) }),
+      ),
+    steps: (taskId) =>
+      all(
+        'SELECT started_at, ending FROM step WHERE task_id = ?1 AND round = (SELECT max(round) FROM step WHERE task_id = ?1)',
+        taskId,
       ),
     deliveries: () => all('SELECT task_id, settled, failure, attempts FROM delivery ORDER BY task_id'),
     faults() {

@@ -1,96 +1,121 @@
-/** People who ask, decide and change their minds, whatever happens to the program meanwhile. */
-import type { SlackServer } from '../fakes/slack-server.ts'
-import { addChannel, buttonsOf, type Delivery, isJson, type Json } from '../fakes/slack-server-state.ts'
+/** People who ask, decide and change their minds, whatever happens to the program meanwhile: in chats, and over the API. */
+import { isJson, type Json } from '../fakes/slack-server-state.ts'
 import { countedCommand } from './model.ts'
-
-export type Way = 'api' | 'mention' | 'direct' | 'slash' | 'reply'
 
 export interface Asked {
   number: number
-  way: Way
-  /** Envelopes that Slack has sent for it; empty for the API. */
-  deliveries: readonly Delivery[]
-  /** The program has said that it has it: 201, or an acknowledged event. */
+  /** "api", "slack mention" and so on. */
+  way: string
+  /** The program has said that it has it: 201, an acknowledged event, a reaction, an answer. */
   isAccepted(): boolean
+}
+
+/** The people of one chat. */
+export interface ChatPeople {
+  /** Asks some way of this chat. */
+  ask(number: number, text: string): Omit<Asked, 'number'>
+  /** What people do as time goes by: say what they had to say, press the buttons that `wants` names by their action id. */
+  act(wants: (actionId: string) => boolean): void
+  /** The chat's own part after a restart. */
+  redeliver(): void
+  /** What the chat still has to bring. */
+  readonly unheard: number
 }
 
 export interface People {
   readonly asked: readonly Asked[]
   /** Asks for something, some way. */
   ask(): void
-  /** Presses what there is to press, redelivers what was not acknowledged, asks the API again. */
+  /** Presses what there is to press, asks the API again. */
   act(): Promise<void>
-  /** Slack's own part after a restart: what was not acknowledged comes again. */
+  /** What the chats bring again when the program is back. */
   redeliver(): void
   /** Nobody begins anything new from now on; what waits is approved. */
   calmDown(): void
-  /** Requests to the API without an answer yet. */
+  /** Requests that the program has not said a word about, and that will be made again. */
   readonly unanswered: number
 }
 
 export interface PeopleOptions {
-  slack: SlackServer
+  chats: readonly ChatPeople[]
   apiPort: number
   mark: string
   random(): number
 }
 
-const CHANNELS = 12
-const USERS = ['U0ANA', 'U0BEN']
+/** One in so many asks through the API. */
+const API_SHARE = 6
 
-export function createPeople(options: PeopleOptions): People {
-  const { slack, random } = options
+export function createPeople({ chats, apiPort, mark, random }: PeopleOptions): People {
   const asked: Asked[] = []
-  const api = new Map<number, { text: string; done: boolean }>()
-  const pressedAt = new Map<string, number>()
-  const roots: { channel: string; ts: string; user: string }[] = []
+  const api = createApiPeople(apiPort)
   let isCalm = false
-  for (let index = 0; index < CHANNELS; index += 1) {
-    addChannel(slack.world, `C0CRASH${index}`, `crash-${index}`, 'public', [...USERS, slack.world.bot.userId])
-  }
-  const pick = <T>(list: readonly T[]): T | undefined => list[Math.floor(random() * list.length)]
 
   function words(number: number): string {
     if (number % 3 !== 0) return `please do req-${number}`
-    const commands = [0, 1].map((index) => countedCommand(options.mark, `${number}-v-${index}`, (number * 53) % 900))
+    const commands = [0, 1].map((index) => countedCommand(mark, `${number}-v-${index}`, (number * 53) % 900))
     return commands.map((command) => `!: req-${number}; ${command}`).join('\n')
   }
 
-  function viaSlack(number: number, way: Way): readonly Delivery[] {
-    const user = pick(USERS) ?? 'U0ANA'
-    const text = words(number).replaceAll('&', '&amp;').replaceAll('>', '&gt;').replaceAll('<', '&lt;')
-    const channel = `C0CRASH${Math.floor(random() * CHANNELS)}`
-    if (way === 'slash') return [slack.user.command({ user, channel, text }).delivery]
-    if (way === 'direct') return slack.user.dm(user, text).deliveries
-    const root = way === 'reply' ? pick(roots) : undefined
-    const mention = `<@${slack.world.bot.userId}> ${text}`
-    const said = slack.user.say(
-      root === undefined
-        ? { user, channel, text: mention }
-        : { user: root.user, channel: root.channel, threadTs: root.ts, text: mention },
-    )
-    if (root === undefined) roots.push({ channel, ts: said.ts, user })
-    return said.deliveries
+  function wants(actionId: string): boolean {
+    const [verb = '', id = '0'] = actionId.split(':')
+    if (verb === 'approve') return true
+    if (isCalm) return false
+    if (verb === 'resume') return Number(id) % 2 === 0
+    if (verb === 'retry' || verb === 'cancel') return Number(id) % 17 === 5
+    return false
   }
 
-  async function callApi(number: number, text: string): Promise<void> {
+  return {
+    asked,
+    ask() {
+      const number = asked.length + 1
+      const chat = random() < 1 / API_SHARE ? undefined : chats[Math.floor(random() * chats.length)]
+      asked.push({ number, ...(chat ?? api).ask(number, words(number)) })
+    },
+    async act() {
+      for (const chat of chats) chat.act(wants)
+      await api.act()
+    },
+    redeliver() {
+      for (const chat of chats) chat.redeliver()
+    },
+    calmDown() {
+      isCalm = true
+    },
+    get unanswered() {
+      return chats.reduce((sum, { unheard }) => sum + unheard, api.unanswered)
+    },
+  }
+}
+
+interface ApiPeople {
+  ask(number: number, text: string): Omit<Asked, 'number'>
+  act(): Promise<void>
+  readonly unanswered: number
+}
+
+function createApiPeople(port: number): ApiPeople {
+  const base = `http://127.0.0.1:${port}/tasks`
+  const requests = new Map<number, { text: string; done: boolean }>()
+
+  async function call(number: number, text: string): Promise<void> {
     try {
-      const response = await fetch(`http://127.0.0.1:${options.apiPort}/tasks`, {
+      const response = await fetch(base, {
         method: 'POST',
         headers: { 'content-type': 'application/json', 'idempotency-key': `req-${number}` },
         body: JSON.stringify({ description: text }),
         signal: AbortSignal.timeout(5000),
       })
       await response.text()
-      if (response.status === 201 || response.status === 200) api.set(number, { text, done: true })
+      if (response.status === 201 || response.status === 200) requests.set(number, { text, done: true })
     } catch {
       // It is down, or died with our request in its hands: the same key goes there again.
     }
   }
 
   /** Those who asked through the API have no thread: a colleague decides for everybody, perhaps at the same moment as a button. */
-  async function decideOverApi(): Promise<void> {
-    const base = `http://127.0.0.1:${options.apiPort}/tasks`
+  async function decide(): Promise<void> {
     const signal = AbortSignal.timeout(3000)
     const json = async (url: string): Promise<Json> => {
       const answer: unknown = await (await fetch(url, { signal })).json()
@@ -113,59 +138,18 @@ export function createPeople(options: PeopleOptions): People {
     }
   }
 
-  function pressButtons(): void {
-    for (const message of [...slack.world.messages]) {
-      if (message.botId === undefined) continue
-      for (const { actionId } of buttonsOf(message.blocks)) {
-        const key = `${message.ts}:${actionId}`
-        if (!wants(actionId) || Date.now() - (pressedAt.get(key) ?? 0) < 4000) continue
-        pressedAt.set(key, Date.now())
-        slack.user.click({ user: 'U0ANA', channel: message.channel, ts: message.ts, actionId })
-      }
-    }
-  }
-
-  function wants(actionId: string): boolean {
-    const [verb = '', id = '0'] = actionId.split(':')
-    if (verb === 'approve') return true
-    if (isCalm) return false
-    if (verb === 'resume') return Number(id) % 2 === 0
-    if (verb === 'retry' || verb === 'cancel') return Number(id) % 17 === 5
-    return false
-  }
-
   return {
-    asked,
-    ask() {
-      const number = asked.length + 1
-      const way = pick(['api', 'mention', 'mention', 'direct', 'slash', 'reply'] as const) ?? 'api'
-      if (way === 'api') {
-        const text = words(number)
-        api.set(number, { text, done: false })
-        void callApi(number, text)
-        asked.push({ number, way, deliveries: [], isAccepted: () => api.get(number)?.done === true })
-        return
-      }
-      const deliveries = viaSlack(number, way)
-      asked.push({ number, way, deliveries, isAccepted: () => deliveries.some((each) => each.isAcked) })
+    ask(number, text) {
+      requests.set(number, { text, done: false })
+      void call(number, text)
+      return { way: 'api', isAccepted: () => requests.get(number)?.done === true }
     },
     async act() {
-      pressButtons()
-      await decideOverApi()
-      await Promise.all([...api].map(([number, { text, done }]) => (done ? undefined : callApi(number, text))))
-    },
-    redeliver() {
-      // Slack gives up on an event after three attempts, an hour after the first; here none is given up.
-      for (const { way, deliveries } of asked) {
-        if (way === 'slash') continue
-        for (const each of deliveries) if (!each.isAcked) each.redeliver()
-      }
-    },
-    calmDown() {
-      isCalm = true
+      await decide()
+      await Promise.all([...requests].map(([number, { text, done }]) => (done ? undefined : call(number, text))))
     },
     get unanswered() {
-      return [...api.values()].filter((each) => !each.done).length
+      return [...requests.values()].filter((each) => !each.done).length
     },
   }
 }

@@ -1,19 +1,19 @@
 /** Where the program is killed: after a while, or at a point of a run that is seen from outside. Nothing of it is in the program. */
-import type { SlackServer } from '../fakes/slack-server.ts'
-import type { ApiCall } from '../fakes/slack-server-state.ts'
-import { openLook } from './look.ts'
+import type { ApiCall, SlackWorld } from '../fakes/slack-server-state.ts'
+import { type Look, openLook } from './look.ts'
 
 export interface Points {
   /** Something has been seen. */
   reached(name: string): void
-  /** Settles when the point is reached for the `count`-th time, or when the time is over; answers which of the two. */
-  until(name: string, count: number, ms: number): Promise<boolean>
+  /** Settles when the point is reached for the `count`-th time, or with `over`; answers which of the two. */
+  until(name: string, count: number, over: Promise<void>): Promise<boolean>
 }
 
 /** Calls of Slack: killed when the request has arrived and takes effect, so that its answer finds nobody. */
 const CALLS = [
   'auth.test',
   'apps.connections.open',
+  'users.info',
   'chat.postMessage',
   'chat.update',
   'reactions.add',
@@ -21,6 +21,17 @@ const CALLS = [
   'conversations.history',
   'files.getUploadURLExternal',
   'files.completeUploadExternal',
+]
+/** Requests to Discord, likewise. */
+const REQUESTS: readonly [name: string, pattern: RegExp][] = [
+  ['gateway', /^GET \/gateway\/bot$/],
+  ['message', /^POST \/channels\/\d+\/messages$/],
+  ['edit', /^PATCH \/channels\/\d+\/messages\/\d+$/],
+  ['look back', /^GET \/channels\/\d+\/messages$/],
+  ['thread', /^POST \/channels\/\d+(?:\/messages\/\d+)?\/threads$/],
+  ['reaction', /^PUT \/channels\/\d+\/messages\/\d+\/reactions\//],
+  ['first answer', /^POST \/interactions\//],
+  ['answer', /^PATCH \/webhooks\//],
 ]
 /** Rows as they are committed. */
 const EVENTS = [
@@ -39,20 +50,32 @@ const EVENTS = [
 ]
 
 export const POINTS: readonly string[] = [
-  ...CALLS.map((name) => `call ${name}`),
+  ...CALLS.map((name) => `slack ${name}`),
+  ...REQUESTS.map(([name]) => `discord ${name}`),
   ...EVENTS.map((name) => `event ${name}`),
   'model asked',
   'model answers',
+  'slack envelope',
+  'slack acknowledgement',
+  'discord event',
 ]
 
-export function createPoints(slack: SlackServer): Points {
-  const waiting = new Map<string, (() => void)[]>()
-  const { calls } = slack.world
+/** The point that a request to Discord is; undefined for one that is none. */
+export function discordPoint(line: string): string | undefined {
+  const found = REQUESTS.find(([, pattern]) => pattern.test(line))
+  return found === undefined ? undefined : `discord ${found[0]}`
+}
+
+export function watchCalls({ calls }: SlackWorld, points: Points): void {
   calls.push = (...items: ApiCall[]) => {
     const length = Array.prototype.push.apply(calls, items)
-    for (const { method } of items) reached(`call ${method}`)
+    for (const { method } of items) points.reached(`slack ${method}`)
     return length
   }
+}
+
+export function createPoints(): Points {
+  const waiting = new Map<string, (() => void)[]>()
 
   function reached(name: string): void {
     for (const tell of [...(waiting.get(name) ?? [])]) tell()
@@ -60,11 +83,10 @@ export function createPoints(slack: SlackServer): Points {
 
   return {
     reached,
-    until(name, count, ms) {
+    until(name, count, over) {
       return new Promise((resolve) => {
         let left = count
         const end = (isReached: boolean): void => {
-          clearTimeout(timer)
           waiting.set(
             name,
             (waiting.get(name) ?? []).filter((each) => each !== tell),
@@ -75,8 +97,8 @@ export function createPoints(slack: SlackServer): Points {
           left -= 1
           if (left === 0) end(true)
         }
-        const timer = setTimeout(() => end(false), ms)
         waiting.set(name, [...(waiting.get(name) ?? []), tell])
+        void over.then(() => end(false))
       })
     },
   }
@@ -86,18 +108,25 @@ export function createPoints(slack: SlackServer): Points {
 export function watchEvents(folder: string, points: Points): Disposable {
   let isOver = false
   let after = -1
+  let look: Look | undefined
 
   function lookOnce(): void {
     try {
-      using look = openLook(folder)
+      look ??= openLook(folder)
       if (look === undefined) return
       const fresh = look.events(Math.max(after, 0))
       // What was there before is no news.
       if (after >= 0) for (const { event } of fresh) points.reached(`event ${event.kind}`)
       after = Math.max(after, 0, fresh.at(-1)?.id ?? 0)
     } catch {
-      // Being made, recovered or moved: the next look finds it.
+      // Being made, recovered or moved: the next look opens it anew.
+      close()
     }
+  }
+
+  function close(): void {
+    look?.[Symbol.dispose]()
+    look = undefined
   }
 
   function loop(): void {
@@ -110,6 +139,7 @@ export function watchEvents(folder: string, points: Points): Disposable {
   return {
     [Symbol.dispose]: () => {
       isOver = true
+      close()
     },
   }
 }

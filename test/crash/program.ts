@@ -7,6 +7,8 @@ const ARGUMENTS = { together: ['start'], apart: ['worker', 'api', 'chat'] } as c
 export interface ProgramUnderTest {
   /** Starts what is not running. */
   up(): void
+  /** Settles when all that run have started, or have ended before. */
+  ready(): Promise<void>
   /** Kills one of the processes at random, or all of them; settles when they are gone. Answers their pids. */
   kill(all: boolean): Promise<number[]>
   /** SIGTERM to all once they have started; settles with their exit codes. */
@@ -28,6 +30,11 @@ export function createProgram(home: Home, split: Split, random: () => number): P
     if (running.get(role) === each) running.delete(role)
   }
 
+  // Whoever ends us ends what is under test too.
+  process.on('exit', () => {
+    for (const { child } of running.values()) child.kill('SIGKILL')
+  })
+
   function isAlive({ child }: Running): boolean {
     return child.exitCode === null && child.signalCode === null
   }
@@ -41,6 +48,9 @@ export function createProgram(home: Home, split: Split, random: () => number): P
         running.set(role, each)
         void forget(role, each)
       }
+    },
+    async ready() {
+      await Promise.allSettled([...running.values()].map((each) => each.printed('Ctrl-C')))
     },
     async kill(all) {
       const alive = [...running.entries()].filter(([, each]) => isAlive(each))

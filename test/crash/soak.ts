@@ -8,6 +8,7 @@ import { createModel } from './model.ts'
 import { createPeople } from './people.ts'
 import { footprint } from './processes.ts'
 import { createProgram } from './program.ts'
+import { createSlackPeople } from './slack-people.ts'
 
 export interface SoakOptions {
   minutes: number
@@ -46,7 +47,7 @@ export async function soak({ minutes, say }: SoakOptions): Promise<SoakResult> {
       ASSISTANT_CONCURRENCY: '3',
     },
   })
-  const people = createPeople({ slack, apiPort, mark, random })
+  const people = createPeople({ chats: [createSlackPeople(slack, random)], apiPort, mark, random })
   const program = createProgram(home, 'together', random)
   program.up()
   const samples: { residentBytes: number; descriptors: number }[] = []

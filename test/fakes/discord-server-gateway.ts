@@ -32,6 +32,8 @@ export interface FakeGateway {
   /** Forgets all sessions: the next resume is refused. */
   forgetSessions(): void
   readonly connections: number
+  /** Those that have said who they are: an event reaches somebody. */
+  readonly sessions: number
   readonly identifies: readonly Json[]
   readonly resumes: readonly Json[]
   readonly heartbeats: number
@@ -152,6 +154,9 @@ export function createGateway(options: GatewayOptions): FakeGateway {
     forgetSessions: () => sessions.clear(),
     get connections() {
       return sockets.size
+    },
+    get sessions() {
+      return [...sessions.values()].filter(({ socket }) => socket !== null).length
     },
     identifies,
     resumes,

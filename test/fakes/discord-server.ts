@@ -47,11 +47,14 @@ export interface DiscordServer extends AsyncDisposable {
 export interface DiscordServerOptions {
   now?: () => number
   heartbeatMs?: number
+  /** A request has arrived ("POST /channels/1/messages") and is about to take effect. */
+  onRequest?: (line: string) => void
 }
 
 export async function createDiscordServer({
   now = Date.now,
   heartbeatMs = 40_000,
+  onRequest,
 }: DiscordServerOptions = {}): Promise<DiscordServer> {
   const token = 'MTA0.loopback.token-for-tests'
   const faults = createFaults()
@@ -75,7 +78,9 @@ export async function createDiscordServer({
   async function handle(incoming: IncomingMessage, response: ServerResponse): Promise<void> {
     const request = await readRequest(incoming)
     if (request.path.startsWith('/cdn/')) return serveFile(state, request, response)
-    requests.push({ ...request, line: `${request.method} ${request.path}` })
+    const line = `${request.method} ${request.path}`
+    requests.push({ ...request, line })
+    onRequest?.(line)
     const fault = faults.take(request)
     if (fault?.kind === 'gate') await fault.gate
     if (fault?.kind === 'answer') return reply(response, { status: fault.status, body: fault.body }, fault.headers)
@@ -87,6 +92,8 @@ export async function createDiscordServer({
 
   const http = createServer((incoming, response) => {
     handle(incoming, response).catch((error: unknown) => {
+      // The program died while it was sending.
+      if (incoming.destroyed && !incoming.complete) return
       // A bug of the stand-in must be seen, not be taken for an outage.
       console.error(error)
       reply(response, { status: 500, body: { message: String(error), code: 0 } })

@@ -68,7 +68,13 @@ export interface SlackServer extends AsyncDisposable {
   calls(method: string): Json[]
 }
 
-export async function startSlackServer(options: { now?: () => number } = {}): Promise<SlackServer> {
+export interface SlackServerOptions {
+  now?: () => number
+  /** An envelope goes out on a socket, an acknowledgement comes in. */
+  onTraffic?: (what: 'envelope' | 'acknowledgement') => void
+}
+
+export async function startSlackServer(options: SlackServerOptions = {}): Promise<SlackServer> {
   const world = createWorld(options.now ?? Date.now)
   const faults = new Map<string, Fault[]>()
   const mode = { down: false, frozen: false, silent: false }
@@ -103,6 +109,7 @@ export async function startSlackServer(options: { now?: () => number } = {}): Pr
     const parsed: unknown = JSON.parse(String(data))
     if (!isJson(parsed) || typeof parsed.envelope_id !== 'string') return
     waiting.get(parsed.envelope_id)?.(isJson(parsed.payload) ? parsed.payload : {})
+    options.onTraffic?.('acknowledgement')
   }
 
   const backlog: (() => void)[] = []
@@ -216,7 +223,10 @@ export async function startSlackServer(options: { now?: () => number } = {}): Pr
         retry_attempt: attempt,
         retry_reason: reason,
       }
-      const send = (): void => [...sockets].at(-1)?.send(JSON.stringify(envelope))
+      const send = (): void => {
+        ;[...sockets].at(-1)?.send(JSON.stringify(envelope))
+        options.onTraffic?.('envelope')
+      }
       if (sockets.size === 0) backlog.push(send)
       else if (!mode.frozen) send()
     })

@@ -1,0 +1,66 @@
+/** The people of the crash test's Slack: mentions, direct messages, the slash command, replies, buttons. */
+import type { SlackServer } from '../fakes/slack-server.ts'
+import { addChannel, buttonsOf, type Delivery } from '../fakes/slack-server-state.ts'
+import type { ChatPeople } from './people.ts'
+
+const CHANNELS = 12
+const USERS = ['U0ANA', 'U0BEN']
+const WAYS = ['mention', 'mention', 'direct', 'slash', 'reply'] as const
+/** Nobody presses the same button again before. */
+const PRESS_AGAIN_MS = 4000
+
+export function createSlackPeople(slack: SlackServer, random: () => number): ChatPeople {
+  const events: Delivery[] = []
+  const pressedAt = new Map<string, number>()
+  const roots: { channel: string; ts: string; user: string }[] = []
+  for (let index = 0; index < CHANNELS; index += 1) {
+    addChannel(slack.world, `C0CRASH${index}`, `crash-${index}`, 'public', [...USERS, slack.world.bot.userId])
+  }
+  const pick = <T>(list: readonly T[]): T | undefined => list[Math.floor(random() * list.length)]
+
+  function say(way: (typeof WAYS)[number], words: string): readonly Delivery[] {
+    const user = pick(USERS) ?? 'U0ANA'
+    const text = words.replaceAll('&', '&amp;').replaceAll('>', '&gt;').replaceAll('<', '&lt;')
+    const channel = `C0CRASH${Math.floor(random() * CHANNELS)}`
+    if (way === 'slash') return [slack.user.command({ user, channel, text }).delivery]
+    if (way === 'direct') return slack.user.dm(user, text).deliveries
+    const root = way === 'reply' ? pick(roots) : undefined
+    const mention = `<@${slack.world.bot.userId}> ${text}`
+    const said = slack.user.say(
+      root === undefined
+        ? { user, channel, text: mention }
+        : { user: root.user, channel: root.channel, threadTs: root.ts, text: mention },
+    )
+    if (root === undefined) roots.push({ channel, ts: said.ts, user })
+    return said.deliveries
+  }
+
+  return {
+    ask(_number, text) {
+      const way = pick(WAYS) ?? 'mention'
+      const deliveries = say(way, text)
+      if (way !== 'slash') events.push(...deliveries)
+      return { way: `slack ${way}`, isAccepted: () => deliveries.some((each) => each.isAcked) }
+    },
+    act(wants) {
+      // A socket that breaks now and then loses nothing either.
+      if (random() < 0.02) slack.breakSockets()
+      for (const message of [...slack.world.messages]) {
+        if (message.botId === undefined) continue
+        for (const { actionId } of buttonsOf(message.blocks)) {
+          const key = `${message.ts}:${actionId}`
+          if (!wants(actionId) || Date.now() - (pressedAt.get(key) ?? 0) < PRESS_AGAIN_MS) continue
+          pressedAt.set(key, Date.now())
+          slack.user.click({ user: 'U0ANA', channel: message.channel, ts: message.ts, actionId })
+        }
+      }
+    },
+    redeliver() {
+      // Slack gives up on an event after three attempts, an hour after the first; here none is given up.
+      for (const each of events) if (!each.isAcked) each.redeliver()
+    },
+    get unheard() {
+      return events.filter((each) => !each.isAcked).length
+    },
+  }
+}
