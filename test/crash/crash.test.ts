@@ -16,5 +16,5 @@ it.each(['together', 'apart'] as const)(
     expect(found.kills).toBe(6)
     expect(Object.values(found.tasks).some((count) => count > 0)).toBe(true)
   },
-  120_000,
+  300_000,
 )
