@@ -1,4 +1,5 @@
 /** `assistant …`: reads the words, runs the command, and answers the exit code. Ends no process and reads no environment. */
+import { setImmediate } from 'node:timers/promises'
 import { CommanderError } from 'commander'
 import { AppError, errorLine, SetupError } from '../../src/core/errors.ts'
 import { cleanTerminal } from '../../src/core/text.ts'
@@ -11,22 +12,42 @@ import { createProgram } from './program.ts'
 export async function runCli(argv: readonly string[], deps: CliDeps): Promise<number> {
   // Everything that is waited for may be a timer or a watch that keeps no process alive by itself.
   const keepAlive = setInterval(() => undefined, 2 ** 30)
-  outliveReaders(deps)
+  const refused = hearRefusals(deps)
   try {
-    return await runCommand(argv, deps)
-  } catch (error) {
-    return report(error, deps)
+    const code = await runCommand(argv, deps).catch((error) =>
+      error === refused() ? EXIT.failed : report(error, deps),
+    )
+    // What came of the last write is told after it.
+    await setImmediate()
+    return isProgram(argv) ? code : tellRefused(code, refused(), deps)
   } finally {
     clearInterval(keepAlive)
   }
 }
 
 /**
- * `| head` closes the pipe: what is printed after that is for nobody, which is no error. A task that is followed goes on to its end.
+ * `| head` closes the pipe: what is printed after that is for nobody, which is no error. A task that is followed goes on to its end,
+ * also when a full disk takes nothing more; only then does the command fail, since its answer is not all there.
  * The listeners stay: a refused write is told of later, maybe after the command has ended.
  */
-function outliveReaders({ stdout, stderr }: CliDeps): void {
-  for (const stream of [stdout, stderr]) stream.on('error', () => undefined)
+function hearRefusals({ stdout, stderr }: CliDeps): () => Error | undefined {
+  let refused: Error | undefined
+  stdout.on('error', (error: Error) => {
+    if (!isReaderGone(error)) refused ??= error
+  })
+  stderr.on('error', () => undefined)
+  return () => refused
+}
+
+/** What runs for months writes its log to stdout, and loses lines of it rather than its good end. */
+function isProgram([name = '']: readonly string[]): boolean {
+  return ['start', 'worker', 'api', 'chat'].includes(name)
+}
+
+function tellRefused(code: ExitCode, refused: Error | undefined, { stderr }: CliDeps): ExitCode {
+  if (refused === undefined) return code
+  stderr.write(`Not all of the answer could be written: ${cleanTerminal(errorLine(refused))}\n`)
+  return code === EXIT.done ? EXIT.failed : code
 }
 
 async function runCommand(argv: readonly string[], deps: CliDeps): Promise<ExitCode> {

@@ -40,6 +40,8 @@ export async function registerDocs(app: FastifyInstance, version: string): Promi
     },
     transform: jsonSchemaTransform,
   })
+  // Whoever types the address alone wants to see something.
+  app.get('/', { schema: { hide: true }, config: { isPublic: true } }, (_request, reply) => reply.redirect('/docs'))
   await app.register(swaggerUi, {
     routePrefix: '/docs',
     staticCSP: PAGE_POLICY,

@@ -1,10 +1,24 @@
 /** The README's first screen, by the real program. */
 import { once } from 'node:events'
+import { chownSync } from 'node:fs'
 import { createServer } from 'node:net'
 import { describe, expect, it } from 'vitest'
-import { createHome, freePort, npmStart, run, start } from './program.ts'
+import { createHome, freePort, npmStart, run, start, startAs } from './program.ts'
+
+const ORDINARY_USER = 64_321
 
 describe('a person with a fresh clone', () => {
+  it.runIf(process.getuid?.() === 0)(
+    'who is an ordinary user sees what their sandbox lacks, and it is on',
+    async () => {
+      using home = createHome({ ASSISTANT_API: 'false' })
+      chownSync(home.folder, ORDINARY_USER, ORDINARY_USER)
+      await using program = startAs(ORDINARY_USER, home, ['start'])
+      const screen = await program.printed('Ctrl-C stops')
+      expect(screen).toMatch(/● Sandbox +bubblewrap, without .+\n +→ ./)
+    },
+  )
+
   it('starts the program, is told what is on, and asks from another terminal and over HTTP', async () => {
     const port = await freePort()
     using home = createHome({ ASSISTANT_API_PORT: String(port) })

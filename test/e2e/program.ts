@@ -55,6 +55,13 @@ export function start(home: Home, args: readonly string[]): Running {
   return follow(spawn(process.execPath, [main, ...args], { env: home.environment, stdio: 'pipe' }))
 }
 
+/** The same, as another user; only root can. */
+export function startAs(user: number, home: Home, args: readonly string[]): Running {
+  return follow(
+    spawn(process.execPath, [main, ...args], { env: home.environment, stdio: 'pipe', uid: user, gid: user }),
+  )
+}
+
 /** Starts everything as `npm start` does, without the set-up before it. */
 export function npmStart(home: Home): Running {
   return follow(

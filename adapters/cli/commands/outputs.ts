@@ -4,11 +4,12 @@ import { basename, join, resolve } from 'node:path'
 import type { Readable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
 import { COMMAND } from '../../../src/core/command.ts'
+import { AppError, errorLine } from '../../../src/core/errors.ts'
 import { formatAge, formatBytes, formatCount } from '../../../src/core/format.ts'
 import { outputJson } from '../../../src/core/task-json.ts'
 import { cleanBytes } from '../clean-bytes.ts'
 import type { CliDeps } from '../deps.ts'
-import { EXIT, type ExitCode, refusalError, usageError } from '../exit.ts'
+import { CliError, EXIT, type ExitCode, refusalError, usageError } from '../exit.ts'
 import { parseTaskId, type Session, withClient } from '../session.ts'
 import { renderTable } from '../table.ts'
 
@@ -115,5 +116,5 @@ function cannotSave(target: string, error: unknown): unknown {
   const code = error instanceof Error && 'code' in error ? error.code : undefined
   if (code === 'EEXIST') return usageError(`${target} exists already; --force writes over it, -o names another place.`)
   if (code === 'EACCES' || code === 'ENOENT' || code === 'EISDIR') return usageError(`${target} cannot be written.`)
-  return error
+  return error instanceof AppError ? error : new CliError(EXIT.failed, `${target} is not whole: ${errorLine(error)}`)
 }

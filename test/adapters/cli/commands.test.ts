@@ -129,6 +129,20 @@ describe('a reader that goes', () => {
     },
   )
 
+  test.each([
+    [['list'], 1],
+    [['show', '7', '--json'], 1],
+    [['get', '7', 'out/hello.txt', '-o', '-'], 1],
+    [['show', '99'], 2],
+  ])('is not a disk that is full: assistant %s says so, exit %i', async (argv, code) => {
+    const cli = withTask()
+    const full = Object.assign(new Error('ENOSPC: no space left on device, write'), { code: 'ENOSPC' })
+    cli.deps.stdout = new Writable({ write: (_chunk, _encoding, done) => done(full) })
+    expect(await cli.run(...argv)).toBe(code)
+    const said = code === 1 ? /^Not all of the answer could be written: ENOSPC[^\n]*\n$/ : /^There is no such task/
+    expect(cli.stderr.text()).toMatch(said)
+  })
+
   test('ends logs -f of a task that goes on', async () => {
     const cli = makeCli()
     const live = liveTask(cli.inbox, sampleTask({ id: 1 }))
@@ -635,6 +649,20 @@ describe('roles', () => {
     expect(await ended).toBe(0)
     expect(roles.stops).toBe(1)
     expect(asked).toEqual([expected])
+  })
+
+  test('a signal while it still starts leaves at once, and well: nothing runs yet', async () => {
+    const starting = Promise.withResolvers<void>()
+    const startRoles = () => {
+      starting.resolve()
+      return new Promise<never>(() => undefined)
+    }
+    const cli = makeCli({ more: { startRoles } })
+    const ended = cli.run('start')
+    await starting.promise
+    cli.signal('SIGTERM')
+    expect(await ended).toBe(0)
+    expect(cli.stdout.text() + cli.stderr.text()).toBe('')
   })
 
   test('a second signal leaves at once', async () => {

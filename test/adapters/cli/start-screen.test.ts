@@ -27,6 +27,15 @@ test('one screen: what is on, what is off, what would turn it on, and the first 
   expect(lines.some((line) => line.includes('curl -s -XPOST http://127.0.0.1:8420/tasks'))).toBe(true)
 })
 
+test('a sandbox that lacks a layer is on, and the line below says what would give it', () => {
+  const fix = 'Start it as root, or let systemd delegate the cgroup.'
+  const detail = 'bubblewrap, without limits of sums'
+  const sandbox = { name: 'Sandbox', state: 'on', detail, fix } as const
+  const lines = renderStartScreen({ ...STATUS, parts: [sandbox] }).split('\n')
+  const at = lines.indexOf(`  ● Sandbox  ${detail}`)
+  expect(lines[at + 1]).toBe(`             → ${fix}`)
+})
+
 test('plain words are offered only where there is a model, a chat only where it is connected', () => {
   const without = renderStartScreen(STATUS)
   expect(without).not.toContain('the first 20 primes')

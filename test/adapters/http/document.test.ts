@@ -155,6 +155,8 @@ describe('health', () => {
 
   test('the page loads its scripts from here only', async () => {
     await using api = await startApi()
+    const root = await fetch(`${api.url}/`, { redirect: 'manual' })
+    expect([root.status, root.headers.get('location')]).toEqual([302, '/docs'])
     const response = await api.get('/docs')
     const policy = response.headers.get('content-security-policy') ?? ''
     expect(policy).toContain("script-src 'self'")

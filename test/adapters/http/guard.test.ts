@@ -172,7 +172,15 @@ describe('tokens', () => {
 
   test('health, the document and its page need no token', async () => {
     await using api = await startApi({ tokens: [newToken('ci', ['read']).entry] })
-    for (const path of ['/healthz', '/readyz', '/openapi.json', '/docs', '/docs/static/swagger-ui.css', '/problems']) {
+    for (const path of [
+      '/',
+      '/healthz',
+      '/readyz',
+      '/openapi.json',
+      '/docs',
+      '/docs/static/swagger-ui.css',
+      '/problems',
+    ]) {
       expect((await api.get(path)).status, path).toBe(200)
     }
   })
