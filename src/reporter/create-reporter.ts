@@ -75,8 +75,7 @@ export function createReporter(options: ReporterOptions): Reporter {
     },
     async idle() {
       await look()
-      await parts.routed()
-      await lanes.idle()
+      await settle(parts)
     },
     async [Symbol.asyncDispose]() {
       isOver = true
@@ -88,10 +87,18 @@ export function createReporter(options: ReporterOptions): Reporter {
   }
 }
 
-async function flush(parts: Pick<Parts, 'routed' | 'lanes'>, clock: Clock): Promise<void> {
+type Working = Pick<Parts, 'besides' | 'lanes'>
+
+async function settle({ besides, lanes }: Working): Promise<void> {
+  await besides()
+  await lanes.idle()
+  await besides()
+}
+
+async function flush(parts: Working, clock: Clock): Promise<void> {
   const late = Promise.withResolvers<void>()
   using _timer = clock.after(FLUSH_MS, late.resolve)
-  await Promise.race([parts.routed().then(() => parts.lanes.idle()), late.promise])
+  await Promise.race([settle(parts), late.promise])
 }
 
 interface Parts {
@@ -103,8 +110,8 @@ interface Parts {
   wakeIn(taskId: number, place: { platform: string; key: string; thread: boolean }): void
   /** The same, and whatever it is blocked by is lifted. */
   wakeNow(taskId: number): Promise<void>
-  /** Settles when every wake has found its lane. */
-  routed(): Promise<void>
+  /** Settles when every wake has found its lane, and what goes on beside the lanes is done. */
+  besides(): Promise<void>
 }
 
 function createParts(options: ReporterOptions): Parts {
@@ -112,7 +119,7 @@ function createParts(options: ReporterOptions): Parts {
   const adapterOf = (platform: string) => options.adapters.find((adapter) => adapter.name === platform)
   const budgets = new Map<string, EditBudget>()
   const gates = new Map<string, PlatformGate>()
-  const routing = new Set<Promise<void>>()
+  const working = new Set<Promise<void>>()
   const screen = createScreen(options)
   const messages = createMessages(options)
   const trouble = createTrouble({ store, clock, logger, random: options.random ?? Math.random })
@@ -121,6 +128,7 @@ function createParts(options: ReporterOptions): Parts {
     ...{ ...options, memory: createMemory(), messages, screen, adapterOf, config },
     budgetOf: (adapter) => keep(budgets, adapter.name, () => createEditBudget(adapter.limits, clock)),
     wake: async (taskId) => wake(taskId),
+    beside,
   })
 
   /** The one catch-all: whatever goes wrong with one thread is that thread's trouble. */
@@ -146,21 +154,23 @@ function createParts(options: ReporterOptions): Parts {
     lanes.wake(laneKey(taskId, delivery.place), taskId)
   }
 
-  function wake(taskId: number): void {
-    const routed = route(taskId, false).catch((error) => {
-      // The next look finds it.
+  function beside(taskId: number, work: Promise<void>): void {
+    const done = work.catch((error) => {
+      // The next look finds what is left to do.
       logger.error({ taskId, err: error }, `[TASK ${taskId}] cannot look at its thread`)
     })
-    routing.add(routed)
-    void routed.finally(() => routing.delete(routed))
+    working.add(done)
+    void done.finally(() => working.delete(done))
   }
+
+  const wake = (taskId: number) => beside(taskId, route(taskId, false))
 
   return {
     ...{ lanes, screen, adapterOf, wake },
     wakeIn: (taskId, place) => lanes.wake(laneKey(taskId, place), taskId),
     wakeNow: (taskId) => route(taskId, true),
-    async routed() {
-      while (routing.size > 0) await Promise.all(routing)
+    async besides() {
+      while (working.size > 0) await Promise.all(working)
     },
   }
 }

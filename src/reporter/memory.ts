@@ -15,6 +15,9 @@ export interface TaskMemory {
   /** No edits before this: the thread's own rate limit. */
   pausedUntil: number
   marked: StatusView | null
+  markedAt: number | null
+  /** The reaction that is being changed. */
+  marking: Promise<void> | null
   uploadTries: number
   toldParent: boolean
 }
@@ -58,6 +61,8 @@ function blank(): TaskMemory {
     hashes: new Map(),
     pausedUntil: 0,
     marked: null,
+    markedAt: null,
+    marking: null,
     uploadTries: 0,
     toldParent: false,
   }

@@ -55,6 +55,13 @@ export function isPosted(message: DeliveredMessage | undefined): message is Post
   return message !== undefined && message.ref !== null
 }
 
+/** How long a message that was shown just now is left alone, whatever there is to show: until then nothing needs to be drawn. */
+export function restMs({ memory, budget }: Telling, { role, postedAt }: PostedMessage, now: number): number {
+  const gap = budget.gapMs('status', 1)
+  const shownAt = memory.editedAt.get(role) ?? postedAt
+  return shownAt === null ? 0 : remainingMs(shownAt + gap, now, gap)
+}
+
 interface MessagesOptions {
   store: Store
   clock: Clock

@@ -22,6 +22,8 @@ export interface TellOptions {
   budgetOf(adapter: ChatAdapter): EditBudget
   /** Has another task looked at once more. */
   wake(taskId: number): Promise<void>
+  /** Goes on while the thread is told other things; what goes wrong with it is logged. */
+  beside(taskId: number, work: Promise<void>): void
 }
 
 export interface Scene extends Telling {

@@ -4,7 +4,7 @@ import type { CardView } from '../core/view.ts'
 import { statusView } from '../core/views/status-view.ts'
 import type { Urgency } from './edit-budget.ts'
 import type { TaskMemory } from './memory.ts'
-import { isPosted, type PostedMessage } from './messages.ts'
+import { isPosted, type PostedMessage, restMs } from './messages.ts'
 import type { Scene, TellOptions, Wait } from './scene.ts'
 import type { DrawnCard } from './screen.ts'
 import { withDeadline } from './with-deadline.ts'
@@ -12,8 +12,10 @@ import { withDeadline } from './with-deadline.ts'
 export async function tellCard(options: TellOptions, scene: Scene): Promise<Wait> {
   const { messages, screen } = options
   const { task, memory } = scene
-  const drawn = await screen.card(task)
   const card = scene.messages.get('card')
+  const leftMs = isPosted(card) ? restMs(scene, card, options.clock.now()) : 0
+  if (leftMs > 0) return leftMs
+  const drawn = await screen.card(task)
   if (!isPosted(card)) {
     await tellParent(options, scene)
     await messages.post(scene, 'card', drawn.view, { silent: true })

@@ -7,28 +7,50 @@ import { isFinal, TASK_STATUSES } from '../core/task.ts'
 import type { StatusView } from '../core/view.ts'
 import { statusView } from '../core/views/status-view.ts'
 import type { DeliveredMessage } from '../ports/store.ts'
-import type { Scene, TellOptions } from './scene.ts'
+import { remainingMs } from './edit-budget.ts'
+import type { Scene, TellOptions, Wait } from './scene.ts'
 import { withDeadline } from './with-deadline.ts'
 
 const MARK_MS = 10_000
+/** A status that has passed within it is not shown: nobody could read it, and platforms count each call. */
+const GAP_MS = 1000
 const ROLE = 'notice:mark'
 
 const shownSchema = z.array(
   z.object({ status: z.enum([...TASK_STATUSES, 'interrupted']), icon: z.string(), word: z.string() }),
 )
 
-export async function tellMark({ messages, clock }: TellOptions, scene: Scene): Promise<void> {
-  const { task, memory, adapter, delivery } = scene
+/** Nothing in the thread waits for a reaction: only that of the end is waited for, when all else has been told. */
+export async function tellMark(options: TellOptions, scene: Scene): Promise<Wait> {
+  const { task, memory } = scene
+  if (isFinal(task.status)) {
+    await memory.marking
+    await mark(options, scene)
+    return null
+  }
+  if (memory.marked?.icon === statusView(task).icon) return null
+  const sinceMs = memory.markedAt === null ? 0 : remainingMs(memory.markedAt + GAP_MS, options.clock.now(), GAP_MS)
+  if (sinceMs > 0 || memory.marking !== null) return sinceMs || GAP_MS
+  memory.marking = mark(options, scene).finally(() => {
+    memory.marking = null
+  })
+  options.beside(task.id, memory.marking)
+  return null
+}
+
+async function mark({ messages, clock }: TellOptions, scene: Scene): Promise<void> {
+  const { task, memory, adapter } = scene
   const status = statusView(task)
   if (memory.marked?.icon === status.icon) return
   const shown = memory.marked === null ? shownIn(scene.messages.get(ROLE)) : [memory.marked]
   memory.marked = status
+  memory.markedAt = clock.now()
   if (shown.length === 1 && shown[0]?.icon === status.icon) return
   const others = shown.filter(({ icon }) => icon !== status.icon)
   await save([...others, status])
   for (const before of others.length === 0 ? [null] : others) {
-    // It never throws, but it may take its time; nobody waits for a reaction.
-    await withDeadline(adapter.mark(delivery.place, status, before), MARK_MS, clock).catch(() => undefined)
+    // It never throws, but it may take its time.
+    await withDeadline(adapter.mark(scene.delivery.place, status, before), MARK_MS, clock).catch(() => undefined)
   }
   // The last one: a look at the thread later finds that there is nothing to do.
   if (isFinal(task.status) && others.length > 0) await save([status])

@@ -41,8 +41,8 @@ export function createTell(options: TellOptions): (taskId: number) => Promise<To
       await tellReminder(options, scene),
       await tellResult(options, scene),
       await tellFiles(options, scene),
+      await tellMark(options, scene),
     ]
-    await tellMark(options, scene)
     return toldAs(scene, await settle(options, scene, waits))
   }
 }

@@ -43,6 +43,8 @@ export interface ConsoleAdapter extends ChatAdapter {
   /** Every call that the platform carried out, in order. */
   readonly calls: readonly ConsoleCall[]
   faults: ConsoleFaults
+  /** Each mark takes until it has settled. */
+  holdMarks: Promise<void> | undefined
   limits: ChatLimits
   delete(ref: string): void
 }
@@ -83,6 +85,7 @@ export function consoleAdapter(): ConsoleAdapter {
     name: 'console',
     limits: LIMITS,
     faults: {},
+    holdMarks: undefined,
     messages,
     uploads,
     marks,
@@ -111,6 +114,7 @@ export function consoleAdapter(): ConsoleAdapter {
     },
     async mark(place: Place, status: StatusView) {
       marks.push(`${status.icon} ${place.key}`)
+      await adapter.holdMarks
     },
     fetchInput: () => Promise.reject(new AdapterError('invalid', 'There are no attachments here.')),
     delete(ref) {

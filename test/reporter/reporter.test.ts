@@ -1,4 +1,4 @@
-import { describe, expect, it } from 'vitest'
+import { describe, expect, it, vi } from 'vitest'
 import { AdapterError } from '../../src/ports/chat-adapter.ts'
 import { ANA } from '../store/store-helpers.ts'
 import { doneEvent, openReporter, ROUND } from './reporter-bench.ts'
@@ -28,6 +28,24 @@ describe('a task in its thread', () => {
     expect(result).toContain('There are 3 files.')
     expect(chat.messages.map((message) => message.place.key)).toEqual(['general/0', 'general/0', 'general/0'])
     expect(await bench.store.delivery(id)).toMatchObject({ settled: true, failure: null, attempts: 0 })
+  })
+
+  it('that is over at once shows its card as it was and as it is, and two reactions; the result waits for none of them', async () => {
+    await using bench = await openReporter()
+    const hanging = Promise.withResolvers<void>()
+    bench.chat.holdMarks = hanging.promise
+    const id = await bench.submit()
+    await vi.waitFor(() => expect(bench.chat.marks).toEqual(['🕒 thread-1']))
+    await bench.run(id)
+    await bench.finish(id, 'There are 3 files.')
+    await vi.waitFor(() => expect(bench.texts().at(-1)).toContain('There are 3 files.'))
+    expect(bench.texts()[0]).toContain('🕒 Queued')
+    hanging.resolve()
+    await bench.pass(1000)
+    expect(bench.texts()[0]).toContain('✅ Done')
+    expect(bench.chat.marks).toEqual(['🕒 thread-1', '✅ thread-1'])
+    expect(bench.chat.calls.map((call) => call.kind)).toEqual(['post', 'post', 'edit'])
+    expect(await bench.store.delivery(id)).toMatchObject({ settled: true })
   })
 
   it('has no root in a thread, and marks the message that it answers', async () => {
@@ -97,8 +115,10 @@ describe('approval', () => {
     await using bench = await openReporter()
     const id = await bench.submit()
     await bench.store.claim({ id: 'w1', leaseMs: 30_000 })
-    await bench.apply(id, { kind: 'planned', expiresAt: bench.clock.now() + 86_400_000, ...ROUND })
+    await bench.apply(id, { kind: 'planned', expiresAt: bench.clock.now() + 86_401_000, ...ROUND })
     await bench.reporter.idle()
+    expect(bench.texts()).toHaveLength(2)
+    await bench.pass(1000)
     const [card, approval] = bench.texts()
     expect(card).toContain('✋ Needs approval · 2 commands')
     expect(approval).toMatch(/^@U-BOSS\n✋ Task #1 needs approval: 2 commands/)
