@@ -1,22 +1,28 @@
-const DAY_MS = 24 * 60 * 60 * 1000
-const TWO_DIGITS = Array.from({ length: 60 }, (_, index) => String(index).padStart(2, '0'))
-const THREE_DIGITS = Array.from({ length: 1000 }, (_, index) => String(index).padStart(3, '0'))
+const HOUR_MS = 60 * 60 * 1000
+const MINUTES = numbers(60, 2, ':')
+const SECONDS = numbers(60, 2, '.')
+const MILLISECONDS = numbers(1000, 3, 'Z')
 
-/** The day that was asked for last, as "2026-05-31T": a page of tasks has eighty times and few days. */
-let lastDay = Number.NaN
-let lastDate = ''
+/** The hour that was asked for last, as "2026-05-31T12:": a page of tasks has eighty times and few hours. */
+let lastHour = Number.NaN
+let lastText = ''
 
 /** As `new Date(ms).toISOString()`, which takes ten times as long and was a tenth of what a list of tasks cost. */
 export function isoTime(ms: number): string {
   const whole = Math.trunc(ms)
-  const day = Math.floor(whole / DAY_MS)
-  if (day !== lastDay) {
-    lastDate = new Date(day * DAY_MS).toISOString().slice(0, -'00:00:00.000Z'.length)
-    lastDay = day
+  const hour = Math.floor(whole / HOUR_MS)
+  if (hour !== lastHour) {
+    lastText = new Date(hour * HOUR_MS).toISOString().slice(0, -'00:00.000Z'.length)
+    lastHour = hour
   }
-  const rest = whole - day * DAY_MS
+  const rest = whole - hour * HOUR_MS
   const seconds = Math.floor(rest / 1000)
-  const minutes = Math.floor(seconds / 60)
-  const [h, m, s] = [TWO_DIGITS[Math.floor(minutes / 60)], TWO_DIGITS[minutes % 60], TWO_DIGITS[seconds % 60]]
-  return `${lastDate}${h}:${m}:${s}.${THREE_DIGITS[rest % 1000]}Z`
+  const [minute, second] = [MINUTES[Math.floor(seconds / 60)], SECONDS[seconds % 60]]
+  // The short part by itself: strings below 13 characters are made whole, longer ones as ropes that JSON.stringify has to untie.
+  const withinHour = `${minute}${second}${MILLISECONDS[rest % 1000]}`
+  return `${lastText}${withinHour}`
+}
+
+function numbers(count: number, digits: number, end: string): readonly string[] {
+  return Array.from({ length: count }, (_, index) => `${String(index).padStart(digits, '0')}${end}`)
 }
