@@ -115,19 +115,27 @@ async function idleCpu(ms = 8000): Promise<Figure> {
   return { name: 'processor while idle', unit: '%', ours: single(percent), goal: { of: 'ours', atMost: 0.1 } }
 }
 
-/** Several processes write the same file at once: none may be told that it is locked. */
+/** Several processes write the same file at once, once all are up: none may be told that it is locked. */
 async function manyWriters(count = 200): Promise<Figure[]> {
   await using stand = await openStand('full')
-  const program = new URL('./store-writer.ts', import.meta.url).pathname
-  const writers = Array.from({ length: WRITERS }, () => writer(program, stand, count))
-  const all = (await Promise.all(writers)).flat()
+  const writers = Array.from({ length: WRITERS }, () => startWriter(stand, count))
+  for (const writer of writers) await writer.ready
+  const all = (await Promise.all(writers.map((writer) => writer.go()))).flat()
   return latencies(`a write while ${WRITERS} processes write, full`, all, { p99: 10 })
 }
 
-async function writer(program: string, { file }: StoreStand, count: number): Promise<number[]> {
-  const child = spawn(process.execPath, [program, file, String(count)], { stdio: ['ignore', 'pipe', 'inherit'] })
-  const text = (await child.stdout.setEncoding('utf8').toArray()).join('')
-  const ms = text.trim().split('\n').map(Number)
-  if (ms.length !== count) throw new Error('a writer was refused')
-  return ms
+function startWriter({ file }: StoreStand, count: number): { ready: Promise<unknown>; go(): Promise<number[]> } {
+  const program = new URL('./store-writer.ts', import.meta.url).pathname
+  const child = spawn(process.execPath, [program, file, String(count)], { stdio: ['pipe', 'pipe', 'inherit'] })
+  const lines = createInterface({ input: child.stdout })[Symbol.asyncIterator]()
+  return {
+    ready: lines.next(),
+    async go() {
+      child.stdin.write('go\n')
+      const ms: number[] = []
+      for (let line = await lines.next(); !line.done; line = await lines.next()) ms.push(Number(line.value))
+      if (ms.length !== count) throw new Error('a writer was refused')
+      return ms
+    },
+  }
 }
