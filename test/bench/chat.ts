@@ -4,11 +4,13 @@
  */
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
+import { join } from 'node:path'
 import { setTimeout as wait } from 'node:timers/promises'
-import { freePort, type Running } from '../e2e/program.ts'
+import { createHome, freePort, type Running, start } from '../e2e/program.ts'
 import { createDiscordServer, type DiscordServer } from '../fakes/discord-server.ts'
 import type { FakeInteraction } from '../fakes/discord-server-state.ts'
 import { type SlackServer, startSlackServer } from '../fakes/slack-server.ts'
+import { addUser } from '../fakes/slack-server-state.ts'
 import type { Bench, Figure } from './figure.ts'
 import { latencies, quantile, single } from './measure.ts'
 import { lookInto, probedHome, startProgram } from './probe.ts'
@@ -30,6 +32,7 @@ export const bench: Bench = {
     const askDiscord = () => discordAnswer(discord.people.slash({ user: ana, channelId: channel.id, sub: 'help' }))
 
     const bolt = await alone(slack, askSlack)
+    const stored = await onDisk(slack)
     const discordJs = await discordAlone(discord, askDiscord)
     discord.gateway.forgetSessions()
     const port = await freePort()
@@ -43,6 +46,10 @@ export const bench: Bench = {
     const loaded = await underLoad(program, askSlack, askDiscord)
     return [
       ...beside('Slack command to acknowledgement', ours.slack, { name: 'bolt alone', ms: bolt }),
+      ...beside('Slack request on disk and acknowledged', stored.ours, {
+        name: 'bolt that writes a row',
+        ms: stored.bolt,
+      }),
       ...latencies(`Slack, while ${PRINTING} tasks print`, loaded.slack, { p99: 100 }),
       ...beside('Discord command to first response', ours.discord, { name: 'discord.js alone', ms: discordJs }),
       ...latencies(`Discord, while ${PRINTING} tasks print`, loaded.discord, { p99: 100 }),
@@ -66,10 +73,7 @@ export const bench: Bench = {
 
 function settings(slack: SlackServer, discord: DiscordServer, port: number): Record<string, string> {
   return {
-    SLACK_API_URL: slack.apiUrl,
-    SLACK_BOT_TOKEN: slack.world.bot.token,
-    SLACK_APP_TOKEN: slack.world.appToken,
-    SLACK_ALLOWED_USERS: '*',
+    ...settingsOfSlack(slack),
     DISCORD_API_URL: discord.apiUrl,
     DISCORD_TOKEN: discord.token,
     DISCORD_ALLOWED_USERS: '*',
@@ -79,9 +83,18 @@ function settings(slack: SlackServer, discord: DiscordServer, port: number): Rec
   }
 }
 
-async function slackAnswer(slack: SlackServer): Promise<number> {
+function settingsOfSlack({ apiUrl, world }: SlackServer): Record<string, string> {
+  return {
+    SLACK_API_URL: apiUrl,
+    SLACK_BOT_TOKEN: world.bot.token,
+    SLACK_APP_TOKEN: world.appToken,
+    SLACK_ALLOWED_USERS: '*',
+  }
+}
+
+async function slackAnswer(slack: SlackServer, { user, text } = { user: 'U0ANA', text: 'help' }): Promise<number> {
   const begun = performance.now()
-  await slack.user.command({ user: 'U0ANA', channel: 'C0BUILDS', text: 'help' }).delivery.acked
+  await slack.user.command({ user, channel: 'C0RANDOM', text }).delivery.acked
   return performance.now() - begun
 }
 
@@ -110,11 +123,37 @@ async function repeat(ask: () => Promise<number>): Promise<number[]> {
   return all.slice(20)
 }
 
-async function alone(slack: SlackServer, ask: () => Promise<number>): Promise<number[]> {
+async function alone(slack: SlackServer, ask: () => Promise<number>, more: readonly string[] = []): Promise<number[]> {
   const { apiUrl, world } = slack
-  const child = runAlone(new URL('./bolt-alone.ts', import.meta.url), [apiUrl, world.bot.token, world.appToken])
+  const child = runAlone(new URL('./bolt-alone.ts', import.meta.url), [
+    apiUrl,
+    world.bot.token,
+    world.appToken,
+    ...more,
+  ])
   while (slack.sockets === 0) await wait(10)
   return ended(child, await repeat(ask))
+}
+
+/** Requests by several people, as one alone may not queue so many; the role without a worker, so that only this is measured. */
+async function onDisk(slack: SlackServer): Promise<{ ours: number[]; bolt: number[] }> {
+  const people = Array.from({ length: 40 }, (_, index) => addUser(slack.world, `U0P${index}`, `person-${index}`).id)
+  let count = 0
+  const ask = async () => {
+    // What the one before has set off, in the thread, is over by then.
+    await wait(50)
+    count += 1
+    return slackAnswer(slack, { user: people[count % people.length] ?? '', text: `make file ${count}` })
+  }
+  using home = createHome({ ...settingsOfSlack(slack), ASSISTANT_API_PORT: String(await freePort()) })
+  const bolt = await alone(slack, ask, [join(home.folder, 'peer.db')])
+  await using program = start(home, ['chat'])
+  while (slack.sockets === 0) await wait(10)
+  for (const user of people) await slackAnswer(slack, { user, text: 'list' })
+  await wait(1000)
+  const ours = await repeat(ask)
+  if (program.child.exitCode !== null) throw new Error(program.output().stderr)
+  return { ours, bolt }
 }
 
 async function discordAlone(discord: DiscordServer, ask: () => Promise<number>): Promise<number[]> {
