@@ -7,6 +7,8 @@ import type { OutputPipe } from './output-pipe.ts'
 export interface Box {
   readonly control: ControlChannel
   readonly output: OutputPipe
+  /** Where the runners get their steps; its end: no step will come. */
+  readonly steps: Writable
   /** A line: TERM to everything inside. Its end: KILL. */
   readonly terminator: Writable
   /** Whether no step has left anything running, when the supervisor sees this many processes. */

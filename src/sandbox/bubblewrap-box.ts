@@ -71,6 +71,7 @@ class BubblewrapBox implements Box {
   readonly control: ControlChannel
   readonly output: OutputPipe
   readonly terminator: Writable
+  readonly steps: Writable
   readonly exited: Promise<void>
   readonly limits: LimitWatch
   readonly #launched: Launched
@@ -85,6 +86,7 @@ class BubblewrapBox implements Box {
     this.limits = limits
     this.#group = group
     this.terminator = launched.terminator
+    this.steps = launched.steps
     this.output = output
     this.exited = launched.exited
     this.#launched = launched
@@ -116,6 +118,7 @@ class BubblewrapBox implements Box {
 
   async release(): Promise<void> {
     this.terminator.destroy()
+    this.steps.destroy()
     this.control.close()
     this.output[Symbol.dispose]()
   }

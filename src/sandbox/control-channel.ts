@@ -3,7 +3,7 @@ import type { Duplex } from 'node:stream'
 /** What a supervisor may say. Anything else means that it is not our supervisor any more. */
 export type Report =
   | { kind: 'ready' }
-  | { kind: 'ended'; status: number; orderly: boolean; processes: number }
+  | { kind: 'ended'; runner: number; status: number; orderly: boolean; processes: number }
   | { kind: 'count'; processes: number }
 
 const MAX_REPORT_BYTES = 256
@@ -31,6 +31,11 @@ export class ControlChannel {
 
   send(line: string): void {
     if (!this.#closed) this.#stream.write(`${line}\n`)
+  }
+
+  /** What has been said already; undefined: nothing, up to now. */
+  take(): Report | undefined {
+    return this.#reports.shift()
   }
 
   next(): Promise<Report | undefined> {
@@ -74,9 +79,12 @@ export class ControlChannel {
 
 export function parseReport(line: string): Report | undefined {
   if (line === 'ready') return { kind: 'ready' }
-  const ended = /^ended (\d{1,3}) ([01]) (\d{1,7})$/.exec(line)
+  const ended = /^ended (\d{1,9}) (\d{1,3}) ([01]) (\d{1,7})$/.exec(line)
   if (ended !== null) {
-    return { kind: 'ended', status: Number(ended[1]), orderly: ended[2] === '1', processes: Number(ended[3]) }
+    const [runner, status, left, processes] = ended.slice(1).map(Number)
+    if (runner !== undefined && status !== undefined && processes !== undefined) {
+      return { kind: 'ended', runner, status, orderly: left === 1, processes }
+    }
   }
   const count = /^count (\d{1,7})$/.exec(line)
   return count === null ? undefined : { kind: 'count', processes: Number(count[1]) }

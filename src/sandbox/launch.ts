@@ -10,6 +10,8 @@ export interface Launched {
   pid: number
   control: Duplex
   terminator: Writable
+  /** To the runners inside, which say nothing. */
+  steps: Duplex
   /** Settles when this process is gone. */
   exited: Promise<void>
   /** Whether the program stays alive for this process; it does, until told otherwise. */
@@ -37,7 +39,7 @@ export function launch({ file, parameters, environment = {}, isLeader = false }:
     cwd: '/',
     env: environment,
     extendEnv: false,
-    stdio: ['pipe', 'ignore', 'ignore', 'pipe'],
+    stdio: ['pipe', 'ignore', 'ignore', 'pipe', 'pipe'],
     buffer: false,
     reject: false,
     cleanup: false,
@@ -49,18 +51,17 @@ export function launch({ file, parameters, environment = {}, isLeader = false }:
     child.once('exit', () => resolve())
     child.once('error', () => resolve())
   })
-  const control = child.stdio[3]
-  if (!(control instanceof Duplex) || child.stdin === null || child.pid === undefined) {
+  const [, , , control, steps] = child.stdio
+  if (!(control instanceof Duplex && steps instanceof Duplex) || child.stdin === null || child.pid === undefined) {
     throw new SandboxError('sandbox_start', `cannot start ${file}`)
   }
   // The other side may be gone at any time; that is told by its exit.
-  child.stdin.on('error', () => undefined)
-  control.on('error', () => undefined)
-  const sockets = [control, child.stdin].filter((stream) => stream instanceof Socket)
+  for (const stream of [child.stdin, control, steps]) stream.on('error', () => undefined)
+  const sockets = [control, child.stdin, steps].filter((stream) => stream instanceof Socket)
   const hold = (isHeld: boolean) => {
     for (const handle of [child, ...sockets]) isHeld ? handle.ref() : handle.unref()
   }
-  return { pid: child.pid, control, terminator: child.stdin, exited, hold, kill: () => child.kill('SIGKILL') }
+  return { pid: child.pid, control, terminator: child.stdin, steps, exited, hold, kill: () => child.kill('SIGKILL') }
 }
 
 /** Keeps the beginning of what is printed before there is a supervisor: it comes from the launcher or bwrap. */

@@ -95,6 +95,7 @@ export class Launchers implements AsyncDisposable {
       launched.hold(true)
       launched.terminator.destroy()
       launched.control.destroy()
+      launched.steps.destroy()
       launched.kill()
       await launched.exited
       await group?.remove()

@@ -48,6 +48,7 @@ class PlainBox implements Box {
   readonly control: ControlChannel
   readonly output: OutputPipe
   readonly terminator: Writable
+  readonly steps: Writable
   readonly exited: Promise<void>
   readonly limits: LimitWatch
   readonly #pid: number
@@ -56,6 +57,7 @@ class PlainBox implements Box {
   constructor({ task, state, meter }: PlainStart, launched: Launched, output: OutputPipe) {
     this.control = new ControlChannel(launched.control)
     this.terminator = launched.terminator
+    this.steps = launched.steps
     this.output = output
     this.exited = launched.exited
     this.limits = new LimitWatch({
@@ -87,6 +89,7 @@ class PlainBox implements Box {
 
   async release(): Promise<void> {
     this.terminator.destroy()
+    this.steps.destroy()
     this.control.close()
     this.output[Symbol.dispose]()
   }

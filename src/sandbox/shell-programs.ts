@@ -2,12 +2,14 @@
  * The three small shell programs of a task, outermost first:
  *
  *   launcher    outside; enters the cgroups, waits for a task, drops to its uid, becomes bwrap
- *   supervisor  inside; takes steps from a socket, one after another, and reports how each ended on the same socket
- *   runner      one per step, a fresh bash: brings back what earlier steps left behind, runs the step, leaves its own
+ *   supervisor  inside; starts a runner when it is told to, by a socket, and reports on it how the runner ended
+ *   runner      one per step, a fresh bash: brings back what earlier steps left behind, waits for its step, which it reads from
+ *               another socket, runs it, leaves its own. It is started as soon as it is known that a step will follow
  *
  * Steps are of the same uid as the supervisor, so what they must not reach is kept from them by construction: its binary
  * cannot be read by them, so the kernel closes its /proc files and its memory; its channel is a socket, which cannot be
- * opened a second time; it reads nothing that a step wrote; the runner holds no descriptor but 0, 1 and 2.
+ * opened a second time; it reads nothing that a step wrote; the runner holds no descriptor but 0, 1 and 2, and has let go of
+ * the socket before the step begins. A step is meant for one runner by number, so that none runs twice when runners are killed.
  */
 
 /** Where the state that steps hand on is kept, inside. Steps may write there: only later runners read it. */
@@ -20,6 +22,7 @@ export const VARIABLE = {
   supervisor: 'ASSISTANT_SUPERVISOR',
   runner: 'ASSISTANT_RUNNER',
   state: 'ASSISTANT_STATE',
+  number: 'ASSISTANT_NUMBER',
   step: 'ASSISTANT_STEP',
 } as const
 
@@ -29,19 +32,20 @@ export const HANDOVER = ['pipe', 'arguments', 'folder', 'uid', 'point', 'network
 /**
  * Started before there is a task: it enters the cgroups, which can take the kernel 30 ms, and waits. Its end of the wait is
  * the end of the program. Arguments: kit folder, bwrap, shell inside, cgroup.procs files …
- * Descriptors: 0 the terminator's socket, 3 the supervisor's, by which the task comes first (HANDOVER); all others are closed.
+ * Descriptors: 0 the terminator's socket, 3 the supervisor's, by which the task comes first (HANDOVER), 4 the runners'; all
+ * others are closed.
  */
 export const BUBBLEWRAP_LAUNCHER = `
 kit=$1 bwrap=$2 inner=$3 PATH=/usr/bin:/bin:/usr/sbin:/sbin
 shift 3
-for REPLY in /proc/$$/fd/*; do REPLY=\${REPLY##*/}; if [[ $REPLY -gt 3 ]]; then eval "exec $REPLY>&-"; fi; done
+for REPLY in /proc/$$/fd/*; do REPLY=\${REPLY##*/}; if [[ $REPLY -gt 4 ]]; then eval "exec $REPLY>&-"; fi; done
 trouble=
 for group; do echo $$ >"$group" || trouble="cannot enter $group"; done
-exec 5<"$kit/seccomp" 6</bin/sh 7<"$kit/passwd" 8<"$kit/group" 9<"$kit/hosts" || trouble="cannot read $kit"
+exec 6<"$kit/seccomp" 7</bin/sh 8<"$kit/passwd" 9<"$kit/group" 10<"$kit/hosts" || trouble="cannot read $kit"
 for name in ${HANDOVER.join(' ')}; do IFS= read -r -d '' "$name" <&3 || exit 0; done
-exec >"$pipe" 2>&1 4<"$arguments" || exit 97
+exec >"$pipe" 2>&1 5<"$arguments" || exit 97
 if [[ $trouble ]]; then echo "$trouble"; exit 97; fi
-set -- "$bwrap" --args 4 -- "$inner" -c 'eval "$${VARIABLE.supervisor}"'
+set -- "$bwrap" --args 5 -- "$inner" -c 'eval "$${VARIABLE.supervisor}"'
 if [[ ! $uid ]]; then exec -c "$@"; fi
 if [[ $network ]]; then mount --no-mtab --bind "$network" "$networkpoint" || exit 97; fi
 mount --no-mtab --bind "$folder" "$point" || exit 97
@@ -67,9 +71,10 @@ until grep -q ':0C38 ' /proc/net/tcp || [ $tries -gt 200 ]; do tries=$((tries + 
 const MUST_BE_INSIDE = `[ "$PPID" = 1 ] && [ "$$" -lt 10 ] || exit 97`
 
 /**
- * Ends with the socket. It answers "step <text>" with "ended <status> <marker> <processes>" and "count" with "count <processes>".
- * The terminator is its child, with a socket of its own: a line means TERM to everything inside, its end means KILL, so
- * nothing outlives the program. Signals go out from inside the process namespace: no race with reused process ids.
+ * Ends with the socket. It answers "next <number>", when that runner has ended, with "ended <number> <status> <marker> <processes>",
+ * and "count" with "count <processes>". The terminator is its child, with a socket of its own: a line means TERM to everything
+ * inside, its end means KILL, so nothing outlives the program. Signals go out from inside the process namespace: no race with
+ * reused process ids.
  */
 export function supervisorProgram(options: SupervisorOptions): string {
   const { rlimits, reach, hasNetwork } = options
@@ -77,7 +82,7 @@ export function supervisorProgram(options: SupervisorOptions): string {
   return `
 ${reach === 'namespace' ? MUST_BE_INSIDE : ''}
 ${rlimits.join('\n')}
-exec 4<&0 </dev/null
+exec 5<&0 </dev/null
 trap : TERM HUP INT
 runner=$${VARIABLE.runner}
 unset ${VARIABLE.supervisor} ${VARIABLE.runner}
@@ -85,20 +90,20 @@ unset ${VARIABLE.supervisor} ${VARIABLE.runner}
   trap : TERM
   while read -r word; do kill -s TERM -- ${everyone}; kill -s CONT -- ${everyone}; done
   kill -s KILL -- ${everyone}
-} <&4 3>&- 4>&- 5>&- 6>&- 7>&- 8>&- 9>&- >/dev/null 2>&1 &
-exec 4>&- 5>&- 6>&- 7>&- 8>&- 9>&-
+} <&5 3>&- 4>&- 5>&- 6>&- 7>&- 8>&- 9>&- >/dev/null 2>&1 &
+exec 5>&- 6>&- 7>&- 8>&- 9>&-
 ${hasNetwork ? START_NETWORK : ''}
 echo ready >&3
 exec 2>/dev/null
 while IFS= read -r line <&3; do
   case $line in
-    'step '*)
+    'next '*)
       : >"$${VARIABLE.state}/left"
-      ${VARIABLE.step}="\${line#step }" /bin/bash --norc --noprofile -c "$runner" bash 2>&1 3>&-
+      ${VARIABLE.number}=\${line#next } /bin/bash --norc --noprofile -c "$runner" bash <&4 2>&1 3>&- 4>&-
       status=$?
       [ -s "$${VARIABLE.state}/left" ] && left=1 || left=0
       set -- /proc/[0-9]*
-      echo "ended $status $left $#" >&3 ;;
+      echo "ended \${line#next } $status $left $#" >&3 ;;
     count)
       set -- /proc/[0-9]*
       echo "count $#" >&3 ;;
@@ -106,6 +111,20 @@ while IFS= read -r line <&3; do
 done
 `
 }
+
+/**
+ * Reads lines until one is meant for this runner, and as many characters as it says. What runners before it left there is passed
+ * over: it has no tabs. Nothing of a step's making may have run before, because until then the socket is open. When that ends,
+ * no step will come, and nobody may take this for the end of one.
+ */
+const TAKE_STEP = [
+  'REPLY=',
+  `until [[ $REPLY == $'step\\t'"$${VARIABLE.number}"$'\\t'* ]]`,
+  'do read -r || kill -KILL $$',
+  'done',
+  `read -r -N "\${REPLY##*$'\\t'}" ${VARIABLE.step} || kill -KILL $$`,
+  'exec </dev/null',
+].join('; ')
 
 /**
  * One line, so that a step's own line numbers begin at 1 in error messages. What a terminal would carry over is written
@@ -128,18 +147,27 @@ export const RUNNER = [
     "builtin echo '__assistant_options='",
     'for REPLY in e u v x; do if [[ $__assistant_flags == *$REPLY* ]]; then builtin echo "__assistant_options+=\'set -$REPLY; \'"; fi; done',
   ].join('; ')}; } >|"$${VARIABLE.state}/shell" 2>/dev/null; builtin echo 1 >|"$${VARIABLE.state}/left"; }`,
+  TAKE_STEP,
+  // It has waited; as in a bash that was started for the step alone.
+  'SECONDS=0',
   `trap '{ __assistant_status=$? __assistant_flags=\${__assistant_flags-$-}; set +eux; } 2>/dev/null; if [[ ! -v __assistant_saved ]]; then __assistant_save; fi; exit $__assistant_status' EXIT`,
   '__assistant_shopt=$BASHOPTS __assistant_set=$SHELLOPTS',
   `if [[ -s $${VARIABLE.state}/shell ]]; then source "$${VARIABLE.state}/shell" >/dev/null 2>&1; fi`,
   `printf -v __assistant_step %b "$${VARIABLE.step}"`,
-  `unset ${VARIABLE.step} REPLY __assistant_flags __assistant_saved`,
+  `unset ${VARIABLE.number} ${VARIABLE.step} REPLY __assistant_flags __assistant_saved`,
   `eval "$__assistant_options$__assistant_step"`,
   // A step may have put its own EXIT trap in place of ours: what it leaves behind is saved before that runs.
   `{ __assistant_status=$? __assistant_flags=$-; set +eux; } 2>/dev/null; __assistant_save; __assistant_saved=1; exit $__assistant_status`,
 ].join('; ')
 
-/** A step as one line of plain ASCII, for `printf %b` to read back byte for byte. */
-export function encodeStep(command: string): string {
+/** What one runner reads, and others pass over. */
+export function stepFor(runner: number, command: string): string {
+  const step = encodeStep(command)
+  return `step\t${runner}\t${step.length}\n${step}\n`
+}
+
+/** A step as one line of plain ASCII without tabs, for `printf %b` to read back byte for byte. */
+function encodeStep(command: string): string {
   let line = ''
   for (const byte of Buffer.from(command)) {
     const plain = byte >= 0x20 && byte < 0x7f && byte !== 0x5c

@@ -6,7 +6,7 @@ import type { Clock } from '../ports/clock.ts'
 import type { SandboxLimits, SandboxSession, StepOptions } from '../ports/sandbox.ts'
 import type { Box } from './box.ts'
 import type { Report } from './control-channel.ts'
-import { encodeStep } from './shell-programs.ts'
+import { stepFor } from './shell-programs.ts'
 
 export interface TaskSessionOptions {
   box: Box
@@ -31,12 +31,16 @@ export class TaskSession implements SandboxSession {
   #releasing: Promise<void> | undefined
   /** As the last report told it. */
   #processes = 0
+  /** Runners are numbered from 1. The last one that the supervisor was told to start, and the last one that has ended. */
+  #lastStarted = 0
+  #lastEnded = 0
 
   constructor(options: TaskSessionOptions) {
     this.#options = options
     void options.box.exited.then(() => {
       this.#isAlive = false
     })
+    this.#startRunner()
   }
 
   get isAlive(): boolean {
@@ -50,7 +54,7 @@ export class TaskSession implements SandboxSession {
     if (this.#over !== undefined) return { kind: 'sandbox_died', detail: 'its session is over' }
     this.#running = true
     try {
-      const end = await this.#runCommand(command, options)
+      const end = await this.#runCommand(command, options, index + 1 < plan.plan.commands.length)
       if (end.kind !== 'exited' && end.kind !== 'signalled') this.#over = end
       return end
     } finally {
@@ -71,19 +75,52 @@ export class TaskSession implements SandboxSession {
     await this.#options.onGone()
   }
 
-  async #runCommand(command: string, options: StepOptions): Promise<StepEnd> {
+  async #runCommand(command: string, options: StepOptions, isFollowed: boolean): Promise<StepEnd> {
     if (options.signal.aborted) return this.#stop({ kind: 'cancelled' })
     const { box } = this.#options
     box.output.flowTo(options.onOutput)
-    box.control.send(`step ${encodeStep(command)}`)
-    const end = await this.#firstEnd(options)
+    const runner = this.#giveToRunner(command)
+    // It begins when this one has ended, while we write down what became of the step.
+    if (isFollowed) this.#startRunner()
+    const end = await this.#firstEnd(runner, options)
     const settled = end.kind === 'report' ? await this.#settle(end.report) : await this.#stop(end.end)
     await box.output.drain()
     return settled
   }
 
+  #startRunner(): void {
+    this.#lastStarted += 1
+    this.#options.box.control.send(`next ${this.#lastStarted}`)
+  }
+
+  /** Answers the number of the runner that is to run it, and no other. */
+  #giveToRunner(command: string): number {
+    const { control, steps } = this.#options.box
+    // Those that were killed while they waited.
+    for (let report = control.take(); report !== undefined; report = control.take()) this.#note(report)
+    if (this.#lastEnded === this.#lastStarted) this.#startRunner()
+    steps.write(stepFor(this.#lastStarted, command))
+    return this.#lastStarted
+  }
+
+  #note(report: Report): void {
+    if (report.kind !== 'ended') return
+    this.#lastEnded = report.runner
+    this.#processes = report.processes
+  }
+
+  /** Undefined: there is no supervisor any more. */
+  async #endOf(runner: number): Promise<Report | undefined> {
+    for (;;) {
+      const report = await this.#options.box.control.next()
+      if (report !== undefined) this.#note(report)
+      if (report?.kind !== 'ended' || report.runner === runner) return report
+    }
+  }
+
   /** Whatever comes first: the supervisor's report, the time limit, a limit of the task, or somebody's wish. */
   async #firstEnd(
+    runner: number,
     options: StepOptions,
   ): Promise<{ kind: 'report'; report: Report | undefined } | { kind: 'stop'; end: StepEnd }> {
     const { box, clock } = this.#options
@@ -95,7 +132,7 @@ export class TaskSession implements SandboxSession {
     using _timer = clock.after(options.timeoutMs, () =>
       because({ kind: 'timed_out', scope: 'step', limitMs: options.timeoutMs }),
     )
-    const report = box.control.next().then((report) => ({ kind: 'report' as const, report }))
+    const report = this.#endOf(runner).then((report) => ({ kind: 'report' as const, report }))
     try {
       return await Promise.race([stop.promise, report])
     } finally {
@@ -111,7 +148,6 @@ export class TaskSession implements SandboxSession {
       const late = await this.#options.box.limits.look()
       return late === undefined ? end : { kind: 'limit', ...late }
     }
-    this.#processes = report.processes
     const limit = limitOfStatus(report.status)
     if (limit !== undefined) return this.#stop({ kind: 'limit', limit, allowed: this.#allowed(limit) })
     return endOfStatus(report.status, report.orderly)
@@ -150,6 +186,8 @@ export class TaskSession implements SandboxSession {
       over = true
       passed.resolve()
     })
+    // A runner that waits has nothing to clean up, and none is to begin after the signal.
+    box.steps.end()
     box.terminator.write('terminate\n')
     const emptied = (async () => {
       // The first report is the running step's own, when there is one; the counts follow.
