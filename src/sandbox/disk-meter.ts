@@ -4,8 +4,8 @@ import { Worker } from 'node:worker_threads'
 import { type DiskFindings, type DiskQuestion, walkDisk } from './disk-walk.ts'
 import type { ThreadAnswer, ThreadQuestion } from './disk-walker.ts'
 
-/** Nobody notices so short a stop of the event loop. It is enough for some hundred files. */
-const IN_PLACE_MS = 3
+/** They take a few milliseconds. */
+const IN_PLACE_ENTRIES = 300
 
 /**
  * Measures folders. A walk of a large one takes seconds and is done in a thread of its own, started when there is the first such
@@ -62,7 +62,7 @@ export class DiskMeter {
 
 function tryInPlace(question: DiskQuestion): DiskFindings | undefined {
   try {
-    return walkDisk(question, IN_PLACE_MS)
+    return walkDisk(question, IN_PLACE_ENTRIES)
   } catch {
     // A task that changes its folder under the walk; in the thread the same is told as nothing measured.
     return undefined

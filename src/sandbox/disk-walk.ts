@@ -31,16 +31,17 @@ export interface DiskFindings {
 // Names are bytes. Node takes this encoding here and answers with buffers; its types do not know.
 const BYTES = { encoding: 'buffer' as BufferEncoding }
 
-/** The count of bytes may stop anywhere above `enoughBytes`. Undefined when the walk was not done in `withinMs`. */
-export function walkDisk(question: DiskQuestion, withinMs: number): DiskFindings | undefined {
+/** The count of bytes may stop anywhere above `enoughBytes`. Undefined when there are more than `mostEntries`. */
+export function walkDisk(question: DiskQuestion, mostEntries: number): DiskFindings | undefined {
   const { folder, enoughBytes, stoppedAtBytes } = question
   const startedAt = performance.now()
-  const isLate = () => performance.now() - startedAt > withinMs
   const linked = new Set<string>()
+  let entries = 0
   let bytes = 0
   let isStopped = false
-  const goesOn = () => bytes <= enoughBytes && !isLate()
+  const goesOn = () => bytes <= enoughBytes && entries <= mostEntries
   const count = (entry: Buffer): boolean => {
+    entries += 1
     const stat = lstatSync(entry, { throwIfNoEntry: false })
     if (stat === undefined) return false
     const identity = `${stat.dev}:${stat.ino}`
@@ -69,7 +70,7 @@ export function walkDisk(question: DiskQuestion, withinMs: number): DiskFindings
     }
   }
   visit(Buffer.from(folder), 0)
-  return isLate() ? undefined : { bytes, isStopped, tookMs: performance.now() - startedAt }
+  return entries > mostEntries ? undefined : { bytes, isStopped, tookMs: performance.now() - startedAt }
 }
 
 function tryOpen(path: Buffer): number | undefined {
