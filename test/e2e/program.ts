@@ -1,6 +1,6 @@
 /** The real program as a child process, in a home of its own, as a person would start it. */
 import { type ChildProcess, type ChildProcessWithoutNullStreams, spawn } from 'node:child_process'
-import { mkdtempSync, rmSync } from 'node:fs'
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -8,6 +8,12 @@ import { fileURLToPath } from 'node:url'
 
 const root = fileURLToPath(new URL('../..', import.meta.url))
 const main = join(root, 'config/assistant.js')
+/** What `npm start` gives to Node. */
+const nodeOptions =
+  /exec node ((?:--\S+ )*)config/
+    .exec(readFileSync(join(root, 'package.json'), 'utf8'))?.[1]
+    ?.trim()
+    .split(' ') ?? []
 
 export interface Ended {
   code: number | null
@@ -52,13 +58,18 @@ export interface Running extends AsyncDisposable {
 
 /** Starts `assistant <args>`. Disposing ends it with SIGTERM and waits. */
 export function start(home: Home, args: readonly string[]): Running {
-  return follow(spawn(process.execPath, [main, ...args], { env: home.environment, stdio: 'pipe' }))
+  return follow(spawn(process.execPath, [...nodeOptions, main, ...args], { env: home.environment, stdio: 'pipe' }))
 }
 
 /** The same, as another user; only root can. */
 export function startAs(user: number, home: Home, args: readonly string[]): Running {
   return follow(
-    spawn(process.execPath, [main, ...args], { env: home.environment, stdio: 'pipe', uid: user, gid: user }),
+    spawn(process.execPath, [...nodeOptions, main, ...args], {
+      env: home.environment,
+      stdio: 'pipe',
+      uid: user,
+      gid: user,
+    }),
   )
 }
 
