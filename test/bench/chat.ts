@@ -6,6 +6,7 @@ import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { join } from 'node:path'
 import { setTimeout as wait } from 'node:timers/promises'
+import manifest from '../../package.json' with { type: 'json' }
 import { createHome, freePort, type Running, start } from '../e2e/program.ts'
 import { createDiscordServer, type DiscordServer } from '../fakes/discord-server.ts'
 import type { FakeInteraction } from '../fakes/discord-server-state.ts'
@@ -17,8 +18,9 @@ import { lookInto, probedHome, startProgram } from './probe.ts'
 
 const SAMPLES = 200
 const PRINTING = 10
-/** Slack's and Discord's clients, SQLite and the rest, imported and nothing done. */
-const LIBRARIES = ['@slack/bolt', 'discord.js', 'better-sqlite3', 'zod', 'execa', 'fastify', 'pino', 'ollama', 'unbash']
+const TERMINAL = ['@bomb.sh/tab', 'cli-spinners', 'get-east-asian-width', 'log-update']
+/** What the program has loaded with both chats: every dependency but what only a terminal needs. Imported and nothing done. */
+const LIBRARIES = Object.keys(manifest.dependencies).filter((name) => !TERMINAL.includes(name))
 
 export const bench: Bench = {
   async run(): Promise<readonly Figure[]> {

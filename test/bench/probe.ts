@@ -13,7 +13,7 @@ const seenSchema = z.object({
 export type Seen = z.infer<typeof seenSchema>
 
 export function probedHome(environment: Record<string, string>): Home {
-  const probe = new URL('./program-probe.ts', import.meta.url).href
+  const probe = new URL('./program-probe.js', import.meta.url).href
   return createHome({ ...environment, NODE_OPTIONS: `--import=${probe}`, ASSISTANT_LOG_LEVEL: 'warn' })
 }
 

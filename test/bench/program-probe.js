@@ -1,4 +1,7 @@
-/** Loaded into the real program before it starts: tells its memory and how long its event loop stood still, on request. */
+/**
+ * Loaded into the real program before it starts: tells its memory and how long its event loop stood still, on request. Plain JavaScript:
+ * it comes before the compile cache, so that types would be stripped in the program, which takes more memory than what is measured.
+ */
 import { monitorEventLoopDelay } from 'node:perf_hooks'
 
 const delay = monitorEventLoopDelay({ resolution: 2 })
