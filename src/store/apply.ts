@@ -29,12 +29,21 @@ export type Apply = (commit: Commit, request: ApplyRequest) => ApplyResult
  * `claimed` and `submitted` are not applied, they come with a lease or a row: claim and submit write them.
  */
 export function createApply({ db, reader, append }: Context): Apply {
+  // Looked for first: an UPDATE … RETURNING makes a table for its answer, and most tasks have no followers.
   const followers = db.prepare<[number], { id: number }>(
-    'UPDATE task SET waits = 0 WHERE after_id = CAST(? AS INTEGER) AND after_id IS NOT NULL AND waits = 1 RETURNING id',
+    'SELECT id FROM task WHERE after_id = CAST(? AS INTEGER) AND after_id IS NOT NULL AND waits = 1',
   )
+  const release = db.prepare<[number]>('UPDATE task SET waits = 0 WHERE id = ?')
   const holds = createHolds(db)
   const project = createProjection(db)
   const write = createRowWriter(db)
+
+  function releaseFollowers(commit: Commit, taskId: number): void {
+    for (const { id } of followers.all(taskId)) {
+      release.run(id)
+      commit.tasks.add(id)
+    }
+  }
 
   return (commit, { taskId, event, fence, now }) => {
     const row = reader.row(taskId)
@@ -46,7 +55,7 @@ export function createApply({ db, reader, append }: Context): Apply {
     const change = project(row, event, now)
     const next = { ...row, ...change, ...lease, status: to, updated_at: now, ended_at: ends ? now : null }
     if (!write(row, next)) throw new Error(`task ${taskId} changed inside a transaction`)
-    if (ends) for (const follower of followers.all(taskId)) commit.tasks.add(follower.id)
+    if (ends) releaseFollowers(commit, taskId)
     append(commit, row, now, event)
     return { kind: 'applied', task: reader.whole(next) }
   }
