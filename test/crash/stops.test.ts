@@ -43,7 +43,7 @@ describe('a worker that stood still for longer than its lease', () => {
     const next = await api.submit('!echo again')
     expect((await api.until(next.id, 'done')).status).toBe('done')
     expect(face.child.exitCode).toBeNull()
-  }, 90_000)
+  }, 180_000)
 })
 
 describe('SIGTERM', () => {
@@ -84,7 +84,7 @@ describe('SIGTERM', () => {
     const results = slack.world.messages.filter(({ metadata }) => JSON.stringify(metadata ?? '').includes(':result'))
     expect(results).toHaveLength(2)
     expect(api.port).toBeGreaterThan(0)
-  }, 90_000)
+  }, 180_000)
 
   it('a second time leaves at once, and nothing of a task stays', async () => {
     const { home, api } = await homeWithApi({ ASSISTANT_STOP_GRACE: '10 min' })
@@ -140,5 +140,5 @@ describe.runIf(hasTools)('under systemd', () => {
     } finally {
       listener.kill()
     }
-  }, 90_000)
+  }, 180_000)
 })
