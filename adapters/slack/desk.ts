@@ -95,12 +95,13 @@ export interface Attended {
 }
 
 /**
- * Runs one way in, and acknowledges it when it is done, if nobody has before, or when Slack's patience ends. Nothing escapes: what is
- * left to do with an error is to have Slack send it again, where it does that, and to tell the person and the log.
+ * Runs one way in, and acknowledges it when it is done, if nobody has before. When Slack's patience ends first, an event is left to come
+ * again: acknowledged it would be lost with us. What does not come again is acknowledged then, and the person told how it stands.
+ * Nothing escapes: what is left to do with an error is to have Slack send it again, where it does that, and to tell the person and the log.
  */
 export async function attend(desk: Desk, { what, to, receipt }: Attended, work: () => Promise<void>): Promise<void> {
   const hurry = async (): Promise<void> => {
-    if (receipt?.state !== 'pending') return
+    if (receipt?.state !== 'pending' || receipt.comesAgain) return
     const telling = to === undefined ? undefined : tell(desk, to, sentence(NOT_STORED_YET))
     await receipt.acknowledge()
     await telling

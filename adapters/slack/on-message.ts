@@ -36,15 +36,20 @@ export async function onMessage(desk: Desk, messages: Messages, { intent, receip
   const to = { userId: intent.userId, channelId: intent.channelId, threadTs: intent.threadTs, responseUrl: null }
   const end = Promise.withResolvers<boolean>()
   messages.underway.set(key, end.promise)
-  let isDone = false
+  const stored = async (): Promise<void> => {
+    end.resolve(true)
+    await receipt.acknowledge()
+  }
   await attend(desk, { what: 'message', to: isAddressed ? to : undefined, receipt }, async () => {
     try {
-      await take(desk, intent, { key, to, isAddressed })
-      isDone = true
+      await take(desk, intent, { key, to, isAddressed, stored })
+      end.resolve(true)
+    } catch (error) {
+      messages.done.release(key)
+      throw error
     } finally {
-      if (!isDone) messages.done.release(key)
+      end.resolve(false)
       messages.underway.delete(key)
-      end.resolve(isDone)
     }
   })
 }
@@ -60,6 +65,8 @@ interface Taking {
   key: string
   to: Whereto
   isAddressed: boolean
+  /** What comes after it is courtesy. */
+  stored(): Promise<void>
 }
 
 async function take(desk: Desk, intent: MessageIntent, taking: Taking): Promise<void> {
@@ -77,14 +84,17 @@ async function take(desk: Desk, intent: MessageIntent, taking: Taking): Promise<
       at: Math.floor(Number(intent.ts) * 1000),
     })
     const isUnknownThread = outcome.kind === 'not_found'
-    if (!isUnknownThread) return answerReply(desk, intent, { actor, place, outcome, to: taking.to })
+    if (!isUnknownThread) {
+      await taking.stored()
+      return answerReply(desk, intent, { actor, place, outcome, to: taking.to })
+    }
     if (!taking.isAddressed) return
   }
   await startTask(desk, intent, actor, taking)
 }
 
 /** The thread of the task is that of the person's message. */
-async function startTask(desk: Desk, intent: MessageIntent, actor: Actor, { key, to }: Taking): Promise<void> {
+async function startTask(desk: Desk, intent: MessageIntent, actor: Actor, { key, to, stored }: Taking): Promise<void> {
   const ask = parseAsk(intent.text)
   if (ask.kind !== 'submit' && intent.attachments.length === 0) {
     return tell(desk, to, await runAsk(desk, ask, { actor, place: null, dedupeKey: key }))
@@ -93,6 +103,7 @@ async function startTask(desk: Desk, intent: MessageIntent, actor: Actor, { key,
   const place = threadPlace(desk, intent, intent.threadTs ?? intent.ts)
   const { attachments } = intent
   const outcome = await desk.inbox.submit({ actor, text, place, attachments, dedupeKey: key, model: null })
+  await stored()
   if (outcome.kind === 'created') desk.memory.created(outcome.task.id)
   if ('sentence' in outcome) await tell(desk, to, sentence(outcome.sentence))
 }

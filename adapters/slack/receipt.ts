@@ -20,6 +20,8 @@ export interface FormErrors {
 
 export interface Receipt {
   readonly state: 'pending' | 'acknowledged' | 'given back'
+  /** Slack sends it again when it hears nothing. */
+  readonly comesAgain: boolean
   /** It is not the first time that it comes. */
   readonly isRetry: boolean
   /** The first call counts; false: this was another one. Never throws: without a connection, an event comes again. */
@@ -41,6 +43,7 @@ export function createReceipt({ send, logger, retriesLeft }: ReceiptOptions): Re
     get state() {
       return state
     },
+    comesAgain: retriesLeft > 0,
     isRetry: retriesLeft > 0 && retriesLeft < MAX_RETRIES,
     async acknowledge(answer) {
       if (state !== 'pending') return false

@@ -7,7 +7,7 @@ import { fork } from 'node:child_process'
 import { once } from 'node:events'
 import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
-import { type BenchResult, runBench } from './bench.ts'
+import { type BenchResult, runBench, warmUp } from './bench.ts'
 import { soak } from './soak.ts'
 
 const { values } = parseArgs({
@@ -53,6 +53,7 @@ async function killAll(): Promise<number> {
       total.add(mine, await killElsewhere(mine, kills))
     }
   }
+  await warmUp()
   await Promise.all(Array.from({ length: Number(values['at-once']) }, oneAfterTheOther))
   return total.end()
 }

@@ -6,6 +6,7 @@ import type { ChatPeople } from './people.ts'
 const CHANNELS = 12
 const USERS = ['U0ANA', 'U0BEN']
 const WAYS = ['mention', 'mention', 'direct', 'slash', 'reply'] as const
+const IN_DOUBT = /not stored yet|did not work/
 /** Nobody presses the same button again before. */
 const PRESS_AGAIN_MS = 4000
 
@@ -18,11 +19,19 @@ export function createSlackPeople(slack: SlackServer, random: () => number): Cha
   }
   const pick = <T>(list: readonly T[]): T | undefined => list[Math.floor(random() * list.length)]
 
-  function say(way: (typeof WAYS)[number], words: string): readonly Delivery[] {
-    const user = pick(USERS) ?? 'U0ANA'
-    const text = words.replaceAll('&', '&amp;').replaceAll('>', '&gt;').replaceAll('<', '&lt;')
-    const channel = `C0CRASH${Math.floor(random() * CHANNELS)}`
-    if (way === 'slash') return [slack.user.command({ user, channel, text }).delivery]
+  const anyUser = () => pick(USERS) ?? 'U0ANA'
+  const anyChannel = () => `C0CRASH${Math.floor(random() * CHANNELS)}`
+
+  /** Acknowledged, and not said to be in doubt: the person has no reason to ask again. */
+  function command(text: string): () => boolean {
+    const { delivery, responseUrl } = slack.user.command({ user: anyUser(), channel: anyChannel(), text })
+    const isDoubted = () =>
+      (slack.world.responseUrls.get(responseUrl)?.uses ?? []).some(({ text }) => IN_DOUBT.test(String(text)))
+    return () => delivery.isAcked && !isDoubted()
+  }
+
+  function say(way: (typeof WAYS)[number], text: string): readonly Delivery[] {
+    const [user, channel] = [anyUser(), anyChannel()]
     if (way === 'direct') return slack.user.dm(user, text).deliveries
     const root = way === 'reply' ? pick(roots) : undefined
     const mention = `<@${slack.world.bot.userId}> ${text}`
@@ -36,10 +45,12 @@ export function createSlackPeople(slack: SlackServer, random: () => number): Cha
   }
 
   return {
-    ask(_number, text) {
+    ask(_number, words) {
       const way = pick(WAYS) ?? 'mention'
+      const text = words.replaceAll('&', '&amp;').replaceAll('>', '&gt;').replaceAll('<', '&lt;')
+      if (way === 'slash') return { way: 'slack slash', isAccepted: command(text) }
       const deliveries = say(way, text)
-      if (way !== 'slash') events.push(...deliveries)
+      events.push(...deliveries)
       return { way: `slack ${way}`, isAccepted: () => deliveries.some((each) => each.isAcked) }
     },
     act(wants) {
@@ -56,8 +67,8 @@ export function createSlackPeople(slack: SlackServer, random: () => number): Cha
       }
     },
     redeliver() {
-      // Slack gives up on an event after three attempts, an hour after the first; here none is given up.
-      for (const each of events) if (!each.isAcked) each.redeliver()
+      // Slack gives up on an event after three more attempts; here none is given up, and so none is the last.
+      for (const each of events) if (!each.isAcked) each.redeliver('timeout', 1)
     },
     get unheard() {
       return events.filter((each) => !each.isAcked).length

@@ -10,7 +10,7 @@ export interface Delivery {
   /** What the app acknowledged it with; settles at the first acknowledgement. */
   readonly acked: Promise<Json>
   readonly isAcked: boolean
-  redeliver(reason?: string): void
+  redeliver(reason?: string, attempt?: number): void
 }
 
 export interface SlackUser {

@@ -326,8 +326,8 @@ function newDelivery(
     get isAcked() {
       return isAcked
     },
-    redeliver: (reason = 'timeout') => {
-      attempt += 1
+    redeliver: (reason = 'timeout', as = attempt + 1) => {
+      attempt = as
       send(attempt, reason, onAck)
     },
   }

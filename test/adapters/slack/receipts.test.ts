@@ -79,20 +79,67 @@ test('a button is acknowledged when what it does is stored and not before', asyn
   await delivery.acked
 })
 
-test('a store that hangs: everything is acknowledged while Slack waits, and the person told that it is not stored yet', async () => {
+test('a store that hangs: a command is acknowledged while Slack waits, and the person told that it is not stored yet', async () => {
   await using h = await startHarness()
-  const stores = [slowStore(h), slowStore(h)]
-  const said = h.slack.user.say(MENTION)
+  const store = slowStore(h)
   const { delivery, responseUrl } = h.slack.user.command(COMMAND)
-  await eventually(() => expect(h.inbox.submitted).toHaveLength(2))
+  await eventually(() => expect(h.inbox.submitted).toHaveLength(1))
   h.clock.advance(2500)
-  await Promise.all([...said.deliveries, delivery].map(({ acked }) => acked))
+  await delivery.acked
   const answers = () =>
     (h.slack.world.responseUrls.get(responseUrl)?.uses ?? []).map(({ blocks }) => visibleText(blocks))
   await eventually(() => expect(answers()).toEqual([expect.stringContaining('not stored yet')]))
-  await eventually(() => expect(notes(h)).toEqual([expect.stringContaining('not stored yet')]))
-  for (const store of stores) store.open()
+  store.open()
   await eventually(() => expect(answers().at(-1)).toContain('created'))
+})
+
+test('a store that hangs: a message is left to come again, joins the one under way, and all are acknowledged with it', async () => {
+  await using h = await startHarness()
+  const store = slowStore(h)
+  const { deliveries } = h.slack.user.say(MENTION)
+  await eventually(() => expect(h.inbox.submitted).toHaveLength(1))
+  h.clock.advance(3000)
+  for (const delivery of deliveries) delivery.redeliver()
+  await afterAnother(h)
+  expect(deliveries.map(isAcked)).toEqual([false, false])
+  store.open()
+  await Promise.all(deliveries.map(({ acked }) => acked))
+  expect(h.inbox.submitted).toHaveLength(1)
+  expect(notes(h)).toEqual([])
+})
+
+test('a store that hangs: what Slack sends for the last time is acknowledged in time, and the person told', async () => {
+  await using h = await startHarness()
+  failingStore(h)
+  const { deliveries } = h.slack.user.say({ ...MENTION, events: ['message'] })
+  const [delivery] = deliveries
+  for (let attempt = 1; attempt <= 3; attempt += 1) {
+    await eventually(() => expect(h.inbox.submitted).toHaveLength(attempt))
+    await afterAnother(h)
+    if (attempt < 3) failingStore(h)
+    else slowStore(h)
+    delivery?.redeliver()
+  }
+  await eventually(() => expect(h.inbox.submitted).toHaveLength(4))
+  h.clock.advance(2500)
+  await delivery?.acked
+  await eventually(() => expect(notes(h).at(-1)).toContain('not stored yet'))
+  const stopping = h.adapter[Symbol.asyncDispose]()
+  await eventually(() => expect(h.clock.waiting).toBeGreaterThan(0))
+  h.clock.advance(5000)
+  await stopping
+})
+
+test('a message is acknowledged before the courtesies that follow', async () => {
+  await using h = await startHarness()
+  const gate = Promise.withResolvers<void>()
+  const root = h.slack.user.say(MENTION)
+  await Promise.all(root.deliveries.map(({ acked }) => acked))
+  h.slack.faults.next('reactions.add', { kind: 'gate', gate: gate.promise })
+  h.inbox.next.reply.push(() => ({ kind: 'done', task: sampleTask(), sentence: 'ok' }))
+  const { deliveries } = h.slack.user.say({ ...MENTION, threadTs: root.ts })
+  await Promise.all(deliveries.map(({ acked }) => acked))
+  gate.resolve()
 })
 
 test('what only shows something is acknowledged before anything is asked', async () => {
