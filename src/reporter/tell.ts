@@ -34,6 +34,8 @@ export function createTell(options: TellOptions): (taskId: number) => Promise<To
     }
     const blockedMs = remainingMs(scene.delivery.nextAttemptAt, options.clock.now(), MAX_BACKOFF_MS * 10)
     if (blockedMs > 0) return toldAs(scene, { kind: 'blocked', afterMs: blockedMs })
+    // In a thread that is there the reaction goes beside all else, its row in one commit with the first message's; that of the end is the last.
+    const marked = scene.delivery.place.thread && !isFinal(scene.task.status) ? tellMark(options, scene) : undefined
     const waits = [
       await tellRoot(options, scene),
       await tellCard(options, scene),
@@ -41,7 +43,7 @@ export function createTell(options: TellOptions): (taskId: number) => Promise<To
       await tellReminder(options, scene),
       await tellResult(options, scene),
       await tellFiles(options, scene),
-      await tellMark(options, scene),
+      await (marked ?? tellMark(options, scene)),
     ]
     return toldAs(scene, await settle(options, scene, waits))
   }
