@@ -8,9 +8,11 @@ import { fileURLToPath } from 'node:url'
 const NEEDED_MAJOR = 24
 /**
  * MB for what was made just now. V8 would take eight times as much while the libraries are loaded, and stop for longer to clear it.
- * The same in package.json and in the systemd unit, for a Node that needs no other.
+ * This and the next are the same in package.json and in the systemd unit, for a Node that needs no other.
  */
 const NEW_SPACE = '--max-semi-space-size=4'
+/** glibc gives memory back at once, instead of keeping what the largest buffer once took. */
+const MALLOC = { MALLOC_TRIM_THRESHOLD_: '131072' }
 const own = fileURLToPath(import.meta.url)
 const ownNode = fileURLToPath(new URL('../node_modules/node/bin/node', import.meta.url))
 
@@ -26,7 +28,10 @@ if (Number(process.versions.node.split('.')[0]) >= NEEDED_MAJOR) {
 }
 
 function handOver() {
-  const child = spawn(ownNode, [NEW_SPACE, own, ...process.argv.slice(2)], { stdio: 'inherit' })
+  const child = spawn(ownNode, [NEW_SPACE, own, ...process.argv.slice(2)], {
+    stdio: 'inherit',
+    env: { ...process.env, ...MALLOC },
+  })
   // The terminal sends Ctrl-C to both: the child decides what it means. Signals sent to this process alone are passed on.
   process.on('SIGINT', () => undefined)
   for (const signal of /** @type {const} */ (['SIGTERM', 'SIGHUP'])) process.on(signal, () => child.kill(signal))

@@ -2,13 +2,12 @@ import { readFileSync } from 'node:fs'
 import { expect, test } from 'vitest'
 
 const read = (name: string) => readFileSync(new URL(`../../${name}`, import.meta.url), 'utf8')
-const OPTIONS = /--max-semi-space-size=\d+/g
+const bounds = (text: string) =>
+  [/--max-semi-space-size=\d+/, /MALLOC_TRIM_THRESHOLD_\W+\d+/].map((each) => each.exec(text)?.[0].match(/\d+/)?.[0])
 
-test('npm start, systemd and the change to a newer Node give the same options', () => {
-  const [inUnit, inScript, inHandOver] = ['config/assistant-worker.service', 'package.json', 'config/assistant.js'].map(
-    (name) => read(name).match(OPTIONS),
-  )
-  expect(inScript).toHaveLength(1)
-  expect(inUnit).toEqual(inScript)
-  expect(inHandOver).toEqual(inScript)
+test('npm start, systemd and the change to a newer Node bound memory in the same way', () => {
+  const script = bounds(read('package.json'))
+  expect(script).toEqual([expect.any(String), expect.any(String)])
+  expect(bounds(read('config/assistant-worker.service'))).toEqual(script)
+  expect(bounds(read('config/assistant.js'))).toEqual(script)
 })

@@ -9,11 +9,8 @@ import { fileURLToPath } from 'node:url'
 const root = fileURLToPath(new URL('../..', import.meta.url))
 const main = join(root, 'config/assistant.js')
 /** What `npm start` gives to Node. */
-const nodeOptions =
-  /exec node ((?:--\S+ )*)config/
-    .exec(readFileSync(join(root, 'package.json'), 'utf8'))?.[1]
-    ?.trim()
-    .split(' ') ?? []
+const [, variable = '', value = '', option = ''] =
+  /"start": "(\w+)=(\S+) exec node (\S+) config/.exec(readFileSync(join(root, 'package.json'), 'utf8')) ?? []
 
 export interface Ended {
   code: number | null
@@ -35,6 +32,7 @@ export function createHome(environment: Record<string, string> = {}): Home {
       PATH: process.env.PATH ?? '/usr/bin:/bin',
       HOME: folder,
       LANG: 'C.UTF-8',
+      [variable]: value,
       ASSISTANT_HOME: folder,
       ASSISTANT_ENV_FILE: join(folder, '.env'),
       ASSISTANT_SETTINGS: join(folder, 'settings.yaml'),
@@ -58,13 +56,13 @@ export interface Running extends AsyncDisposable {
 
 /** Starts `assistant <args>`. Disposing ends it with SIGTERM and waits. */
 export function start(home: Home, args: readonly string[]): Running {
-  return follow(spawn(process.execPath, [...nodeOptions, main, ...args], { env: home.environment, stdio: 'pipe' }))
+  return follow(spawn(process.execPath, [option, main, ...args], { env: home.environment, stdio: 'pipe' }))
 }
 
 /** The same, as another user; only root can. */
 export function startAs(user: number, home: Home, args: readonly string[]): Running {
   return follow(
-    spawn(process.execPath, [...nodeOptions, main, ...args], {
+    spawn(process.execPath, [option, main, ...args], {
       env: home.environment,
       stdio: 'pipe',
       uid: user,
