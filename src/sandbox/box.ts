@@ -9,7 +9,7 @@ export interface Box {
   readonly output: OutputPipe
   /** Where the runners get their steps; its end: no step will come. */
   readonly steps: Writable
-  /** A line: TERM to everything inside. Its end: KILL. */
+  /** "terminate": TERM to everything inside. "again": to those that lost it. Its end: KILL. */
   readonly terminator: Writable
   /** Whether no step has left anything running, when the supervisor sees this many processes. */
   isIdle(processes: number): boolean

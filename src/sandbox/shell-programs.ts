@@ -71,9 +71,33 @@ until grep -q ':0C38 ' /proc/net/tcp || [ $tries -gt 200 ]; do tries=$((tries + 
 const MUST_BE_INSIDE = `[ "$PPID" = 1 ] && [ "$$" -lt 10 ] || exit 97`
 
 /**
+ * A process between fork and exec loses the signal: what it is to become knows nothing of the handler that took it. So whoever
+ * was there and has become another program since gets it again, once; nobody else, who may have begun to clean up. All are
+ * stopped while we look, so that none is missed.
+ */
+const TERMINATE = `
+case $word in
+  terminate)
+    kill -s STOP -- -1
+    for p in /proc/[0-9]*; do IFS= read -r name <"$p/comm" && set -- "$@" "$p" "$name"; done
+    kill -s TERM -- -1; kill -s CONT -- -1 ;;
+  again)
+    left=$#
+    while [ $left -gt 0 ]; do
+      IFS= read -r name <"$1/comm" || name=
+      if [ ! "$name" ]; then :; elif [ "$name" = "$2" ]; then set -- "$@" "$1" "$2"; else kill -s TERM "\${1#/proc/}"; fi
+      shift 2
+      left=$((left - 2))
+    done ;;
+esac
+`
+/** The machine's other processes are none of ours. */
+const TERMINATE_GROUP = '[ "$word" = again ] || { kill -s TERM -- 0; kill -s CONT -- 0; }'
+
+/**
  * Ends with the socket. It answers "next <number>", when that runner has ended, with "ended <number> <status> <marker> <processes>",
- * and "count" with "count <processes>". The terminator is its child, with a socket of its own: a line means TERM to everything
- * inside, its end means KILL, so nothing outlives the program. Signals go out from inside the process namespace: no race with
+ * and "count" with "count <processes>". The terminator is its child, with a socket of its own: its lines mean TERM to everything
+ * inside (TERMINATE), its end means KILL, so nothing outlives the program. Signals go out from inside the process namespace: no race with
  * reused process ids.
  */
 export function supervisorProgram(options: SupervisorOptions): string {
@@ -88,7 +112,9 @@ runner=$${VARIABLE.runner}
 unset ${VARIABLE.supervisor} ${VARIABLE.runner}
 {
   trap : TERM
-  while read -r word; do kill -s TERM -- ${everyone}; kill -s CONT -- ${everyone}; done
+  while read -r word; do
+    ${reach === 'namespace' ? TERMINATE : TERMINATE_GROUP}
+  done
   kill -s KILL -- ${everyone}
 } <&5 3>&- 4>&- 5>&- 6>&- 7>&- 8>&- 9>&- >/dev/null 2>&1 &
 exec 5>&- 6>&- 7>&- 8>&- 9>&-

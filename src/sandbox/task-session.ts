@@ -17,9 +17,9 @@ export interface TaskSessionOptions {
   onGone(): void | Promise<void>
 }
 
-/** How often the processes left over are counted while they have their grace: soon at first, then every so often. */
-const COUNT_AFTER_MS = [2, 4, 8, 16] as const
-const COUNT_EVERY_MS = 25
+/** How often we look for processes left over while they have their grace: soon at first, then every so often. */
+const LOOK_AFTER_MS = [2, 4, 8, 16] as const
+const LOOK_EVERY_MS = 25
 
 /** Steps of one task, one after another, in a box that has said it is ready. */
 export class TaskSession implements SandboxSession {
@@ -175,8 +175,8 @@ export class TaskSession implements SandboxSession {
   }
 
   /**
-   * TERM, then at most the grace time. Sent once: a process made while it went round lives until KILL, but a second one would
-   * hit what a step has started to clean up. Shorter when nothing but our own processes is left.
+   * TERM, then at most the grace time. Nobody gets a second one who may have begun to clean up because of the first.
+   * Shorter when nothing but our own processes is left.
    */
   async #grace(): Promise<void> {
     const { box, clock, graceMs } = this.#options
@@ -190,12 +190,19 @@ export class TaskSession implements SandboxSession {
     box.steps.end()
     box.terminator.write('terminate\n')
     const emptied = (async () => {
-      // The first report is the running step's own, when there is one; the counts follow.
-      for (let count = 0; !over; count += 1) {
-        box.control.send('count')
-        const report = await box.control.next()
-        if (report === undefined || report.kind === 'ready' || box.isIdle(report.processes)) return
-        await delay(COUNT_AFTER_MS[count] ?? COUNT_EVERY_MS)
+      let answer: Promise<Report | undefined> | undefined
+      for (let look = 0; !over; look += 1) {
+        // The first report is the running step's own, when there is one; the counts follow.
+        if (answer === undefined) box.control.send('count')
+        answer ??= box.control.next()
+        const said = await Promise.race([answer, delay(LOOK_AFTER_MS[look] ?? LOOK_EVERY_MS, 'nothing' as const)])
+        if (said === undefined) return
+        if (said !== 'nothing') {
+          answer = undefined
+          if (said.kind === 'ready' || box.isIdle(said.processes)) return
+          await delay(LOOK_AFTER_MS[look] ?? LOOK_EVERY_MS)
+        }
+        box.terminator.write('again\n')
       }
     })()
     await Promise.race([passed.promise, emptied, box.exited])

@@ -1,0 +1,32 @@
+import { describe, expect, it } from 'vitest'
+import { createBubblewrapSandbox } from '../../src/sandbox/bubblewrap.ts'
+import { taskBench } from './task-bench.ts'
+
+/** Nothing here may wait for the end of the grace time. */
+const patient = () => taskBench((options) => createBubblewrapSandbox({ ...options, graceMs: 50_000 }))
+
+async function cancelled(command: string) {
+  await using bench = patient()
+  const abort = new AbortController()
+  const { ends, outputs } = await bench.run([command], {
+    signal: abort.signal,
+    onText: (text) => text.includes('ready') && abort.abort(),
+  })
+  expect(ends).toEqual([{ kind: 'cancelled' }])
+  expect(bench.survivors()).toEqual([])
+  return outputs[0]
+}
+
+describe('a step that is cancelled', () => {
+  it('is over at once when a process of it lost the signal because it was becoming another program', async () => {
+    const output = await cancelled(`trap : TERM
+      perl -e '$| = 1; $SIG{TERM} = sub { $lost = 1 }; print "ready\\n"; sleep 1 until $lost; exec "sleep", "1242"' & child=$!
+      while kill -0 $child 2>/dev/null; do wait $child; status=$?; done; echo "ended by $status"`)
+    expect(output).toMatch(/ended by 143\n$/)
+  })
+
+  it('is signalled no second time while it cleans up', async () => {
+    const output = await cancelled('trap "sleep 0.3; echo cleaned; exit" TERM; echo ready; while :; do :; done')
+    expect(output).toMatch(/cleaned\n$/)
+  })
+})
