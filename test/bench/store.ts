@@ -25,11 +25,12 @@ export const bench: Bench = {
 async function enqueueOneByOne(synchronous: Synchronous, atLeast: number, count = 150): Promise<Figure> {
   await using stand = await openStand(synchronous)
   const { store, raw } = stand
+  const submit = submitter(store)
   return await versus({
     name: `enqueue one by one, ${synchronous}`,
     unit: '/s',
     rounds: ROUNDS,
-    ours: () => rateOf(count, () => submitInTurn(store, count)),
+    ours: () => rateOf(count, () => inTurn(count, submit)),
     peer: { name: RAW, measure: () => rateOf(count, () => repeat(count, (i) => raw.enqueue(request(i).description))) },
     goal: { of: 'ratio', atLeast },
   })
@@ -39,11 +40,12 @@ async function enqueueOneByOne(synchronous: Synchronous, atLeast: number, count 
 async function enqueueBurst(synchronous: Synchronous, count = 1000): Promise<Figure> {
   await using stand = await openStand(synchronous)
   const { store, raw } = stand
+  const submit = submitter(store)
   return await versus({
     name: `enqueue a burst, ${synchronous}`,
     unit: '/s',
     rounds: ROUNDS,
-    ours: () => rateOf(count, () => Promise.all(Array.from({ length: count }, (_, i) => submit(store, i)))),
+    ours: () => rateOf(count, () => Promise.all(Array.from({ length: count }, submit))),
     peer: { name: RAW, measure: () => rateOf(count, () => repeat(count, (i) => raw.enqueue(request(i).description))) },
     goal: { of: 'ours', atLeast: 5000 },
   })
@@ -54,7 +56,7 @@ async function claimAndFinish(synchronous: Synchronous, atLeast: number, count =
   await using stand = await openStand(synchronous)
   const { store, raw } = stand
   const all = count * (ROUNDS + 1)
-  await Promise.all(Array.from({ length: all }, (_, i) => submit(store, i)))
+  await Promise.all(Array.from({ length: all }, submitter(store)))
   repeat(all, (i) => raw.enqueue(request(i).description))
   return await versus({
     name: `claim and finish, ${synchronous}`,
@@ -73,10 +75,11 @@ async function besidePlainjob(count = 150): Promise<readonly Result[]> {
   using queue = plainjob
   await using stand = await openStand('normal')
   const { store } = stand
+  const submit = submitter(store)
   const seen = { ours: [0], theirs: [0], oursDone: [0], theirsDone: [0] }
   for (let round = 0; round <= ROUNDS; round += 1) {
     seen.theirs[round] = await rateOf(count, () => repeat(count, (i) => queue.enqueue(request(i).description)))
-    seen.ours[round] = await rateOf(count, () => submitInTurn(store, count))
+    seen.ours[round] = await rateOf(count, () => inTurn(count, submit))
     seen.theirsDone[round] = await rateOf(count, () => repeat(count, () => queue.claimAndFinish()))
     seen.oursDone[round] = await rateOf(count, () => workOff(store, count))
   }
@@ -97,12 +100,17 @@ function against(name: string, ours: readonly number[], theirs: readonly number[
   }
 }
 
-function submit(store: Store, index: number) {
-  return store.submit(request(index), NO_LIMITS)
+/** Each call is the next request, over all rounds: the same ones again would be refused, once their people have enough that wait. */
+function submitter(store: Store): () => Promise<void> {
+  let index = 0
+  return async () => {
+    const result = await store.submit(request(index++), NO_LIMITS)
+    if (result.kind !== 'created') throw new Error(`a request was not taken: ${result.kind}`)
+  }
 }
 
-async function submitInTurn(store: Store, count: number): Promise<void> {
-  for (let i = 0; i < count; i += 1) await submit(store, i)
+async function inTurn(count: number, work: () => Promise<void>): Promise<void> {
+  for (let i = 0; i < count; i += 1) await work()
 }
 
 async function workOff(store: Store, count: number): Promise<void> {
