@@ -4,7 +4,7 @@ import type { NewTask, QueueLimits, SubmitResult } from '../ports/store.ts'
 import type { AppendEvent } from './append-event.ts'
 import type { Commit } from './group-commit.ts'
 import type { TaskReader } from './read-tasks.ts'
-import { type PlaceColumns, TASK_COLUMNS, type TaskRow } from './rows.ts'
+import type { TaskRow } from './rows.ts'
 
 interface Context {
   db: Database
@@ -14,27 +14,55 @@ interface Context {
 
 export type Submit = (commit: Commit, task: NewTask, limits: QueueLimits, now: number) => SubmitResult
 
-type NewRow = Pick<TaskRow, 'description' | 'kind' | 'parent_id' | 'after_id' | 'model' | 'inputs' | 'waits'> &
-  Pick<TaskRow, 'requester_platform' | 'requester_scope' | 'requester_user' | 'requester_name' | 'queue_key'> &
-  Pick<TaskRow, PlaceColumns> & {
-    dedupe_key: string | null
-    inputs_ready: number
-    now: number
-  }
+/** What a new task has in its row; the other columns begin as FRESH says. */
+const NEW_COLUMNS = [
+  'description',
+  'kind',
+  'parent_id',
+  'after_id',
+  'waits',
+  'status',
+  'requester_platform',
+  'requester_scope',
+  'requester_user',
+  'requester_name',
+  'place_platform',
+  'place_key',
+  'place_thread',
+  'place_channel',
+  'model',
+  'inputs',
+  'queue_key',
+  'created_at',
+  'updated_at',
+] as const
+
+const FRESH = {
+  round: 0,
+  steps_begun: 0,
+  claimable: 0,
+  lease_id: null,
+  lease_worker: null,
+  lease_until: null,
+  lease_ms: null,
+  cancel_by: null,
+  phase: null,
+  ending: null,
+  redactions: 0,
+  outputs: null,
+  started_at: null,
+  ended_at: null,
+} as const satisfies Omit<TaskRow, (typeof NEW_COLUMNS)[number] | 'id'>
+
+type NewRow = Pick<TaskRow, (typeof NEW_COLUMNS)[number]>
 
 /** Admits a task: the same key is the same task, a full queue is refused, and else the row, its event and its delivery are written together. */
 export function createSubmit({ db, reader, append }: Context): Submit {
   const byKey = db.prepare<[string], { id: number }>('SELECT id FROM task WHERE dedupe_key = ?')
   const findFull = createFullness(db)
   const queueKey = createQueueKey(db)
-  const insert = db.prepare<[NewRow], TaskRow>(
-    `INSERT INTO task (description, kind, parent_id, after_id, status, model, inputs, waits, requester_platform, requester_scope,
-       requester_user, requester_name, queue_key, place_platform, place_key, place_thread, place_channel, dedupe_key, inputs_ready,
-       created_at, updated_at)
-     VALUES (@description, @kind, @parent_id, @after_id, 'pending', @model, @inputs, @waits, @requester_platform, @requester_scope,
-       @requester_user, @requester_name, @queue_key, @place_platform, @place_key, @place_thread, @place_channel, @dedupe_key, @inputs_ready,
-       @now, @now)
-     RETURNING ${TASK_COLUMNS}`,
+  const insert = db.prepare<(string | number | null)[]>(
+    `INSERT INTO task (${NEW_COLUMNS.join()}, dedupe_key, inputs_ready) VALUES (${NEW_COLUMNS.map(() => '?').join()}, ?, ?)`,
   )
   const deliver = db.prepare<[number, string]>('INSERT INTO delivery (task_id, platform) VALUES (?, ?)')
 
@@ -43,14 +71,20 @@ export function createSubmit({ db, reader, append }: Context): Submit {
     return row !== undefined && !isFinal(row.status)
   }
 
+  function write(task: NewTask, row: NewRow): TaskRow {
+    const areInputsReady = task.inputs.every((input) => input.state !== 'waiting')
+    const values = NEW_COLUMNS.map((column) => row[column])
+    const { lastInsertRowid } = insert.run(...values, task.dedupeKey, areInputsReady ? 1 : 0)
+    return { ...FRESH, ...row, id: Number(lastInsertRowid) }
+  }
+
   return (commit, task, limits, now) => {
     const known = task.dedupeKey === null ? undefined : byKey.get(task.dedupeKey)
     const first = known === undefined ? undefined : reader.get(known.id)
     if (first !== undefined) return { kind: 'duplicate', task: first }
     const full = findFull(task, limits)
     if (full !== undefined) return { kind: 'full', limit: full, allowed: limits[full] }
-    const row = insert.get(toNewRow(task, { now, waits: waitsFor(task.afterId), queueKey: queueKey(task) }))
-    if (row === undefined) throw new Error('an inserted task answered no row')
+    const row = write(task, toNewRow(task, { now, waits: waitsFor(task.afterId), queueKey: queueKey(task) }))
     if (task.place !== null) deliver.run(row.id, task.place.platform)
     append(commit, row, now, { kind: 'submitted' })
     if (task.place !== null) commit.deliveries.add(row.id)
@@ -62,6 +96,7 @@ function toNewRow(task: NewTask, facts: { now: number; waits: boolean; queueKey:
   return {
     description: task.description,
     kind: task.kind,
+    status: 'pending',
     parent_id: task.parentId,
     after_id: task.afterId,
     model: task.model,
@@ -76,9 +111,8 @@ function toNewRow(task: NewTask, facts: { now: number; waits: boolean; queueKey:
     place_key: task.place?.key ?? null,
     place_thread: task.place === null ? null : Number(task.place.thread),
     place_channel: task.place?.channelId ?? null,
-    dedupe_key: task.dedupeKey,
-    inputs_ready: task.inputs.some((input) => input.state === 'waiting') ? 0 : 1,
-    now: facts.now,
+    created_at: facts.now,
+    updated_at: facts.now,
   }
 }
 
