@@ -162,3 +162,19 @@ test('the place in line and an estimate from what tasks took lately', async () =
   expect(await store.queuePosition(second)).toBeUndefined()
   expect(await store.queuePosition(999)).toBeUndefined()
 })
+
+test('what a submission and a claim answer is what is stored', async () => {
+  await using bench = await openBench({ synchronous: 'normal' })
+  const { store } = bench
+  const parent = await submit(store, { place: null, model: 'qwen', dedupeKey: 'once' })
+  const source = { kind: 'path', path: '/srv/a.csv' } as const
+  const input = { name: 'a.csv', sizeBytes: 3, mimeType: null, source, state: 'waiting', problem: null } as const
+  const child = newTask({ kind: 'refine', parentId: parent, afterId: parent, inputs: [input] })
+  for (const task of [newTask({ place: null, dedupeKey: 'once' }), newTask(), child]) {
+    const result = await store.submit(task, NO_LIMITS)
+    if (result.kind === 'full') throw new Error('the queue is full')
+    expect(result.task).toEqual(await store.get(result.task.id))
+  }
+  const claimed = await claim(store)
+  expect(claimed).toEqual(await store.get(claimed?.id ?? 0))
+})
