@@ -3,6 +3,8 @@
 import { spawn } from 'node:child_process'
 import { existsSync } from 'node:fs'
 import module from 'node:module'
+import { homedir } from 'node:os'
+import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 
 const NEEDED_MAJOR = 24
@@ -18,13 +20,24 @@ const ownNode = fileURLToPath(new URL('../node_modules/node/bin/node', import.me
 
 if (Number(process.versions.node.split('.')[0]) >= NEEDED_MAJOR) {
   // Before the first TypeScript: what strips its types then need not be loaded at all, nor stay in memory.
-  module.enableCompileCache()
+  keepCompiled()
   await import('../src/main.ts')
 } else if (existsSync(ownNode)) {
   handOver()
 } else {
   process.stderr.write('Assistant is not set up yet: run `npm start` once in its folder.\n')
   process.exitCode = 2
+}
+
+/**
+ * Beside the code, or with the user's own files where the clone is somebody else's. The folder that Node would take is in /tmp and
+ * belongs to whoever came first, and what lies there is run.
+ */
+function keepCompiled() {
+  const folder = fileURLToPath(new URL('../node_modules/.cache/assistant', import.meta.url))
+  const { status } = module.enableCompileCache(folder)
+  if (status === module.constants.compileCacheStatus.FAILED)
+    module.enableCompileCache(join(homedir(), '.cache/assistant'))
 }
 
 function handOver() {
