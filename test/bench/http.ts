@@ -74,9 +74,9 @@ async function measureApi(tasks: number): Promise<readonly Figure[]> {
   }
 }
 
-const GET = 'GET /tasks?limit=20 HTTP/1.1\r\nHost: localhost\r\n\r\n'
+export const GET = 'GET /tasks?limit=20 HTTP/1.1\r\nHost: localhost\r\n\r\n'
 const BODY = '{"description":"!true"}'
-const POST = `POST /tasks HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: ${BODY.length}\r\n\r\n${BODY}`
+export const POST = `POST /tasks HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: ${BODY.length}\r\n\r\n${BODY}`
 
 const bareBody = z.strictObject({ description: z.string().min(1) })
 const bareQuery = z.object({ limit: z.coerce.number().int().min(1).max(200) })
@@ -135,7 +135,7 @@ interface Loaded {
 
 const loaded = z.object({ rate: z.number(), p99Ms: z.number() })
 
-function load(workload: Load): Promise<Loaded> {
+export function load(workload: Load): Promise<Loaded> {
   const { promise, resolve, reject } = Promise.withResolvers<Loaded>()
   const worker = new Worker(import.meta.filename, { workerData: workload })
   worker.once('message', (answer: unknown) => resolve(loaded.parse(answer)))
