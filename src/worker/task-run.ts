@@ -29,6 +29,7 @@ export interface TaskRun extends AsyncDisposable {
 
 export function createTaskRun(options: WorkerOptions, claimed: Task, leaseId: string, control: RunControl): TaskRun {
   let log: LogWriter | undefined
+  let opening: Promise<LogWriter> | undefined
   let empty: EmptySandbox | undefined
   let session: SandboxSession | undefined
   let sessionHasNetwork = false
@@ -51,7 +52,8 @@ export function createTaskRun(options: WorkerOptions, claimed: Task, leaseId: st
       return true
     },
     async log() {
-      log ??= await options.workspace.openLog(run.task.id)
+      opening ??= options.workspace.openLog(run.task.id)
+      log = await opening
       return log
     },
     startSandbox() {
@@ -78,7 +80,9 @@ export function createTaskRun(options: WorkerOptions, claimed: Task, leaseId: st
     },
     async [Symbol.asyncDispose]() {
       await run.closeSession()
-      await log?.[Symbol.asyncDispose]()
+      // What failed beside it may have ended the run before it was open; one that could not be opened has told whoever asked.
+      const opened = await opening?.catch(() => undefined)
+      await opened?.[Symbol.asyncDispose]()
     },
   }
   return run

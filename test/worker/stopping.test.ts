@@ -1,6 +1,7 @@
 /** What becomes of a task when its worker is stopped, cannot reach the store, or cannot read what the task left. */
 import { describe, expect, it } from 'vitest'
 import type { TaskEvent } from '../../src/core/events.ts'
+import { StoreError } from '../../src/ports/store.ts'
 import { type Assembly, assemble, LOCAL } from '../fakes/assembly.ts'
 import { scriptedPlanner } from '../fakes/scripted-planner.ts'
 import { plannedRound } from '../store/store-helpers.ts'
@@ -185,6 +186,53 @@ describe('a worker that cannot tell the store that it lives', () => {
       .toBe(0)
     await store.recoverExpired()
     expect(await store.get(id)).toMatchObject({ status: 'failed', failure: { reason: 'interrupted' } })
+  })
+})
+
+describe('a log that is still being opened when its task is over', () => {
+  it('is closed all the same', async () => {
+    await using assembly = await assemble()
+    const { store, workspace, sandbox } = assembly
+    const ended = Promise.withResolvers<void>()
+    const closed = Promise.withResolvers<void>()
+    const broken: typeof store = {
+      ...store,
+      async apply(...args) {
+        if (args[1].kind !== 'step_started') return store.apply(...args)
+        throw new StoreError('broken', 'the store cannot be written')
+      },
+    }
+    const slow: typeof workspace = {
+      ...workspace,
+      async openLog(taskId) {
+        await ended.promise
+        // What comes after the sandbox's end comes first.
+        await new Promise(setImmediate)
+        const log = await workspace.openLog(taskId)
+        const close = log[Symbol.asyncDispose].bind(log)
+        log[Symbol.asyncDispose] = () => close().then(closed.resolve)
+        return log
+      },
+    }
+    const walls: typeof sandbox = {
+      ...sandbox,
+      owner: (taskId) => sandbox.owner(taskId),
+      async open(...args) {
+        const session = await sandbox.open(...args)
+        return {
+          run: session.run.bind(session),
+          [Symbol.asyncDispose]: () => session[Symbol.asyncDispose]().then(ended.resolve),
+        }
+      },
+      start: (task) => ({
+        open: (plan) => walls.open(task, plan),
+        [Symbol.asyncDispose]: async () => undefined,
+      }),
+    }
+    const worker = await assembly.startWorker({ store: broken, workspace: slow, sandbox: walls })
+    await assembly.ask('!true')
+    await closed.promise
+    await assembly.passing(worker.stop(true))
   })
 })
 
