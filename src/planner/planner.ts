@@ -120,6 +120,9 @@ interface Question {
   replyTokens: number
 }
 
+/** Given, because V8 would write down a stack for one of its own, each time. */
+const ANSWERED = 'the model has answered'
+
 async function ask(planning: Planning, { model, messages, attempt, replyTokens }: Question): Promise<ChatEnd> {
   const { server, options, signal, onPhase } = planning
   const tellAsking = () => onPhase({ kind: 'asking_model', model, attempt, since: options.clock.now() })
@@ -139,7 +142,7 @@ async function ask(planning: Planning, { model, messages, attempt, replyTokens }
     )
   }
   const onFirstByte = () => {
-    answered.abort()
+    answered.abort(ANSWERED)
     if (isCold) tellAsking()
   }
   const contextTokens = windowFor(usualWindow(options), charactersOf(messages), replyTokens)
@@ -149,7 +152,7 @@ async function ask(planning: Planning, { model, messages, attempt, replyTokens }
   } catch (error) {
     throw await explained(planning, model, error)
   } finally {
-    answered.abort()
+    answered.abort(ANSWERED)
   }
 }
 
