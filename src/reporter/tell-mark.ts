@@ -47,13 +47,15 @@ async function mark({ messages, clock }: TellOptions, scene: Scene): Promise<voi
   memory.markedAt = clock.now()
   if (shown.length === 1 && shown[0]?.icon === status.icon) return
   const others = shown.filter(({ icon }) => icon !== status.icon)
-  await save([...others, status])
+  const isLast = isFinal(task.status)
+  // The last one, alone, can never be out of date: a row before it would only keep it from being shown after a crash.
+  if (!isLast || others.length > 0) await save([...others, status])
   for (const before of others.length === 0 ? [null] : others) {
     // It never throws, but it may take its time.
     await withDeadline(adapter.mark(scene.delivery.place, status, before), MARK_MS, clock).catch(() => undefined)
   }
-  // The last one: a look at the thread later finds that there is nothing to do.
-  if (isFinal(task.status) && others.length > 0) await save([status])
+  // A look at the thread later finds that there is nothing to do.
+  if (isLast) await save([status])
 
   function save(views: readonly StatusView[]): Promise<void> {
     const row = { taskId: task.id, role: ROLE, ref: null, frame: JSON.stringify(views), postedAt: null } as const

@@ -42,11 +42,22 @@ function fusedAdapter(adapter: ChatAdapter, fuse: Fuse): ChatAdapter {
     post: (...args) => fuse.pass(() => adapter.post(...args)),
     edit: (...args) => fuse.pass(() => adapter.edit(...args)),
     upload: (...args) => fuse.pass(() => adapter.upload(...args)),
+    mark: (...args) => fuse.pass(() => adapter.mark(...args)),
   }
 }
 
-/** One life of two tasks in a thread, with a death after `steps` steps; answers whether it came to that, and what is in the thread. */
-async function live(steps: number): Promise<{ died: boolean; thread: string[]; uploads: number; unsettled: number }> {
+interface Life {
+  died: boolean
+  /** Of two tasks in one thread, then of a third elsewhere that has ended when the reporter first looks. */
+  messages: string[]
+  /** The last reaction on the root of each thread. */
+  marks: (string | undefined)[]
+  uploads: number
+  unsettled: number
+}
+
+/** One life, with a death after `steps` steps; answers whether it came to that, and what people see in the end. */
+async function live(steps: number): Promise<Life> {
   await using bench = await openBench({ synchronous: 'normal' })
   const { store, clock } = bench
   const chat = consoleAdapter()
@@ -61,7 +72,8 @@ async function live(steps: number): Promise<{ died: boolean; thread: string[]; u
     await reporter.start()
     return reporter
   }
-  let reporter = await start({ store: fusedStore(store, fuse), adapter: fusedAdapter(chat, fuse) })
+  const mortal = { store: fusedStore(store, fuse), adapter: fusedAdapter(chat, fuse) }
+  let reporter = await start(mortal)
   let died = false
 
   /** Waits until all is told or the reporter has died; then the next one begins. */
@@ -106,9 +118,19 @@ async function live(steps: number): Promise<{ died: boolean; thread: string[]; u
   await applied(store, child, { kind: 'answered', answer: 'second answer' })
   await pass(5)
   await reporter[Symbol.asyncDispose]()
+  const quick = await submit(store, {
+    requester: { ...ANA, platform: 'console', scope: 'S1' },
+    place: { ...place, channelId: 'other', key: 'other' },
+  })
+  await claim(store, quick)
+  await applied(store, quick, { kind: 'answered', answer: 'third answer' })
+  reporter = await start(died ? { store, adapter: chat } : mortal)
+  await pass(3)
+  await reporter[Symbol.asyncDispose]()
   return {
     died,
-    thread: chat.messages.map(({ key, view }) => `${key} ${view.kind}`),
+    messages: chat.messages.map(({ key, view }) => `${key} ${view.kind}`),
+    marks: ['general', 'other'].map((channel) => chat.marks.findLast((mark) => mark.includes(channel))),
     uploads: chat.uploads.length,
     unsettled: (await store.unsettledDeliveries(['console'], 10)).length,
   }
@@ -124,20 +146,26 @@ function settled(promise: Promise<void>): boolean {
   return done.has(promise)
 }
 
-const THREAD = [
+const MESSAGES = [
   'task-1:root root',
   'task-1:card card',
   'task-1:approval approval',
   'task-1:result result',
   'task-2:card card',
   'task-2:result result',
+  'task-3:root root',
+  'task-3:card card',
+  'task-3:result result',
 ]
+const MARKS = ['✅ general/0', '✅ other/6']
 
 it('tells everything exactly once and in order, wherever it died', async () => {
   let steps = 0
   for (; ; steps++) {
     const life = await live(steps)
-    expect(life, `died after ${steps} steps`).toMatchObject({ thread: THREAD, uploads: 1, unsettled: 0 })
+    expect(life, `died after ${steps} steps`).toMatchObject({
+      ...{ messages: MESSAGES, marks: MARKS, uploads: 1, unsettled: 0 },
+    })
     if (!life.died) break
   }
   // Each of the messages, rows and edits above is two steps: begun and done.
