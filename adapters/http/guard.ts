@@ -1,5 +1,5 @@
 /** Every request passes here first: the Host and Origin headers, then the token. */
-import type { FastifyInstance, FastifyRequest } from 'fastify'
+import type { FastifyInstance, FastifyReply, FastifyRequest, HookHandlerDoneFunction } from 'fastify'
 import type { Actor } from '../../src/core/actor.ts'
 import { isHostAllowed, isLoopback, isOriginAllowed } from './origin.ts'
 import { ApiProblem } from './problems.ts'
@@ -26,13 +26,13 @@ export interface Guard {
   /** What the rate limit counts by. */
   callerKey(request: FastifyRequest): string
   tooMany(ttlMs: number): ApiProblem
-  requireActor(request: FastifyRequest): Promise<void>
+  requireActor(request: FastifyRequest, reply: FastifyReply, done: HookHandlerDoneFunction): void
 }
 
 export function installGuard(app: FastifyInstance, options: GuardOptions): Guard {
   const allowed = [...options.allowedHosts, options.host]
   app.decorateRequest('actor', null)
-  app.addHook('onRequest', async (request) => {
+  app.addHook('onRequest', (request, _reply, done) => {
     if (!isHostAllowed(request.headers.host, allowed, request.socket.localAddress)) {
       throw new ApiProblem(
         'host_not_allowed',
@@ -43,6 +43,7 @@ export function installGuard(app: FastifyInstance, options: GuardOptions): Guard
       throw new ApiProblem('origin_not_allowed', 'Call this API from a program, or from its own page at /docs.')
     }
     request.actor = identify(request, options.tokens)
+    done()
   })
   return {
     callerKey: (request) => `${request.ip} ${request.actor?.userId ?? ''}`,
@@ -51,8 +52,9 @@ export function installGuard(app: FastifyInstance, options: GuardOptions): Guard
       const headers = { 'retry-after': String(seconds) }
       return new ApiProblem('too_many_requests', `Try again in ${seconds} s.`, { headers })
     },
-    async requireActor(request) {
+    requireActor(request, _reply, done) {
       if (request.routeOptions.config.isPublic !== true && !request.is404) actorOf(request)
+      done()
     },
   }
 }

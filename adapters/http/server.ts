@@ -32,11 +32,15 @@ export async function buildServer(options: ServerOptions): Promise<FastifyInstan
   acceptOnlyJson(app)
   installErrors(app, options.logger)
   const headers = securityHeaders()
-  app.addHook('onRequest', async (_request, reply) => void reply.headers(headers))
+  app.addHook('onRequest', (_request, reply, done) => {
+    reply.headers(headers)
+    done()
+  })
   await installLimits(app, options)
   const meter = createMeter(options.health)
-  app.addHook('onResponse', async (request, reply) => {
+  app.addHook('onResponse', (request, reply, done) => {
     meter.observe(request.method, request.routeOptions.url, reply.statusCode, reply.elapsedTime)
+    done()
   })
   await registerDocs(app, options.version)
   await app.register(async (scope) => {
