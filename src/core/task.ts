@@ -140,7 +140,7 @@ export interface Lease {
   until: number
 }
 
-/** The row: what lists show and the worker fences on. */
+/** The row, as lists show it. */
 export interface TaskSummary {
   id: number
   description: string
@@ -154,7 +154,6 @@ export interface TaskSummary {
   /** Model asked for with this request; null means the setting's. */
   model: string | null
   round: number
-  lease: Lease | null
   cancelRequestedBy: Person | null
   createdAt: number
   updatedAt: number
@@ -164,6 +163,8 @@ export interface TaskSummary {
 }
 
 interface TaskDetails extends TaskSummary {
+  /** What the worker fences on. */
+  lease: Lease | null
   inputs: InputFile[]
   rounds: Round[]
   approval: Approval | null

@@ -21,9 +21,6 @@ export interface SummaryRow {
   model: string | null
   round: number
   waits: number
-  lease_id: string | null
-  lease_worker: string | null
-  lease_until: number | null
   cancel_by: string | null
   created_at: number
   updated_at: number
@@ -32,6 +29,9 @@ export interface SummaryRow {
 }
 
 export interface TaskRow extends SummaryRow {
+  lease_id: string | null
+  lease_worker: string | null
+  lease_until: number | null
   inputs: string
   /** 1 from the beginning of the current round's first step until nothing more of the round is to be run. */
   steps_begun: number
@@ -48,11 +48,12 @@ export type PlaceColumns = 'place_platform' | 'place_key' | 'place_thread' | 'pl
 
 /** The columns of SummaryRow: each one of a page costs about as much as finding the row. */
 export const SUMMARY_COLUMNS = `id, description, kind, parent_id, after_id, status, requester_platform, requester_scope, requester_user,
-  requester_name, place_platform, place_key, place_thread, place_channel, model, round, waits, lease_id, lease_worker, lease_until,
-  cancel_by, created_at, updated_at, started_at, ended_at`
+  requester_name, place_platform, place_key, place_thread, place_channel, model, round, waits, cancel_by, created_at,
+  updated_at, started_at, ended_at`
 
 /** The columns of TaskRow, for SELECT and RETURNING. */
-export const TASK_COLUMNS = `${SUMMARY_COLUMNS}, inputs, steps_begun, queue_key, claimable, lease_ms, phase, ending, redactions, outputs`
+export const TASK_COLUMNS = `${SUMMARY_COLUMNS}, lease_id, lease_worker, lease_until, inputs, steps_begun, queue_key, claimable, lease_ms,
+  phase, ending, redactions, outputs`
 
 export interface RoundRow {
   number: number
@@ -102,7 +103,6 @@ export function toSummary(row: SummaryRow): TaskSummary {
     place: toPlace(row),
     model: row.model,
     round: row.round,
-    lease: toLease(row),
     cancelRequestedBy: orNull(row.cancel_by, columns.person),
     createdAt: row.created_at,
     updatedAt: row.updated_at,
@@ -121,7 +121,7 @@ export function toPlace(row: Pick<TaskRow, PlaceColumns>): Place | null {
   }
 }
 
-function toLease(row: SummaryRow): Lease | null {
+function toLease(row: TaskRow): Lease | null {
   if (row.lease_id === null || row.lease_worker === null || row.lease_until === null) return null
   return { id: row.lease_id, workerId: row.lease_worker, until: row.lease_until }
 }
@@ -129,6 +129,7 @@ function toLease(row: SummaryRow): Lease | null {
 export function toTask(row: TaskRow, rounds: Round[], approval: Approval | null): Task {
   const details = {
     ...toSummary(row),
+    lease: toLease(row),
     inputs: columns.inputs(row.inputs),
     rounds,
     approval,
