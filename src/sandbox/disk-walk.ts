@@ -2,7 +2,7 @@
  * Adds up what a task's folder takes on disk. The task may change the folder meanwhile and would gladly lead a walker that is
  * root elsewhere, so every folder is opened without following links and read by descriptor.
  */
-import { chmodSync, closeSync, constants, lstatSync, opendirSync, openSync } from 'node:fs'
+import { chmodSync, closeSync, constants, type Dir, fchmodSync, lstatSync, opendirSync, openSync } from 'node:fs'
 
 /** Deeper trees count as too large: nobody needs them, and a descriptor is held for every level. */
 const MAX_DEPTH = 200
@@ -40,9 +40,9 @@ export function walkDisk(question: DiskQuestion, mostEntries: number): DiskFindi
   let bytes = 0
   let isStopped = false
   const goesOn = () => bytes <= enoughBytes && entries <= mostEntries
-  const count = (entry: Buffer): boolean => {
+  const count = (entry: Buffer, within: number): boolean => {
     entries += 1
-    const stat = lstatSync(entry, { throwIfNoEntry: false })
+    const stat = lookInside(within, () => lstatSync(entry, { throwIfNoEntry: false }))
     if (stat === undefined) return false
     const identity = `${stat.dev}:${stat.ino}`
     if (!stat.isDirectory() && stat.nlink > 1) {
@@ -58,14 +58,15 @@ export function walkDisk(question: DiskQuestion, mostEntries: number): DiskFindi
     const descriptor = tryOpen(path)
     if (descriptor === undefined) return
     const here = `/proc/self/fd/${descriptor}`
-    const listing = opendirSync(here, BYTES)
+    let listing: Dir | undefined
     try {
-      for (let entry = listing.readSync(); entry !== null && goesOn(); entry = listing.readSync()) {
+      listing = lookInside(descriptor, () => opendirSync(here, BYTES))
+      for (let entry = listing?.readSync(); entry && goesOn(); entry = listing?.readSync()) {
         const at = Buffer.concat([Buffer.from(`${here}/`), Buffer.from(entry.name)])
-        if (count(at)) visit(at, depth + 1)
+        if (count(at, descriptor)) visit(at, depth + 1)
       }
     } finally {
-      listing.closeSync()
+      listing?.closeSync()
       closeSync(descriptor)
     }
   }
@@ -78,8 +79,28 @@ function tryOpen(path: Buffer): number | undefined {
     return openSync(path, OPEN_FOLDER)
   } catch (error) {
     // Gone meanwhile, or no folder any more; or, where the program is no root, shut to hide what is in it.
-    return error instanceof Error && 'code' in error && error.code === 'EACCES' ? tryOpenShut(path) : undefined
+    return isShut(error) ? tryOpenShut(path) : undefined
   }
+}
+
+/** An open folder can still be shut: to list it and to look at what is in it, the kernel asks again. The walk goes on without it. */
+function lookInside<T>(folder: number, look: () => T): T | undefined {
+  try {
+    return look()
+  } catch (error) {
+    if (!isShut(error)) return undefined
+  }
+  try {
+    fchmodSync(folder, 0o700)
+    return look()
+  } catch {
+    // Another user's, or shut again meanwhile.
+    return undefined
+  }
+}
+
+function isShut(error: unknown): boolean {
+  return error instanceof Error && 'code' in error && error.code === 'EACCES'
 }
 
 /** A folder of our own user's that forbids even him to look: opened for a moment, through a descriptor that follows no link. */

@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import { DiskMeter } from '../../src/sandbox/disk-meter.ts'
 import { walkDisk } from '../../src/sandbox/disk-walk.ts'
+import { asOrdinaryUser } from './task-bench.ts'
 
 const FILES = 2000
 const STOPPED_AT_BYTES = 12_345
@@ -24,6 +25,13 @@ test('a walk is given up when there are more files than it may look at', () => {
   using many = folder(10)
   expect(walkDisk(question(many.path), 10)).toBeUndefined()
   expect(walkDisk(question(many.path), 13)).toBeDefined()
+})
+
+test.runIf(process.getuid?.() === 0)('a folder that its owner has shut is measured, and the walk goes on', async () => {
+  const [found] = await asOrdinaryUser('walk-shut.ts')
+  expect(found).toEqual({ bytes: expect.any(Number), isStopped: true, leftOpen: 0 })
+  expect(found.bytes).toBeGreaterThanOrEqual(300_000)
+  expect(found.bytes).toBeLessThan(400_000)
 })
 
 function question(path: string) {
