@@ -19,9 +19,14 @@ const TASKS = 10_000
 const SECONDS = 1
 const ROUNDS = 5
 
-/** Handlers in the event loop, one connection kept open, uvloop and httptools, no access log. */
+/**
+ * Handlers in the event loop, one connection kept open, uvloop and httptools, no access log, rows as they are to a response model:
+ * that is its quickest way, models made by hand take a tenth longer. /tasks answers four columns, /whole the fields that ours answers.
+ */
 const PROGRAM = `
-import socket, sqlite3, sys, time
+import json, socket, sqlite3, sys, time
+from datetime import datetime
+from typing import Literal
 import uvicorn
 from fastapi import FastAPI, Query
 from pydantic import BaseModel, Field
@@ -34,6 +39,11 @@ db.execute('CREATE TABLE task (id INTEGER PRIMARY KEY, description TEXT NOT NULL
 db.execute('CREATE TABLE event (id INTEGER PRIMARY KEY, task_id INTEGER NOT NULL, at INTEGER NOT NULL, body TEXT NOT NULL)')
 db.execute("""WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < ?)
   INSERT INTO task (description, status, at) SELECT 'an old task with a description of some length', 'done', i FROM n""", (int(sys.argv[2]),))
+db.execute("""CREATE TABLE whole (id INTEGER PRIMARY KEY, description TEXT NOT NULL, kind TEXT NOT NULL, status TEXT NOT NULL,
+  parent_id INTEGER, after_id INTEGER, platform TEXT NOT NULL, user TEXT NOT NULL, name TEXT NOT NULL, model TEXT, round INTEGER NOT NULL,
+  cancel_requested_by TEXT, created_at INTEGER NOT NULL, updated_at INTEGER NOT NULL, started_at INTEGER, ended_at INTEGER)""")
+db.execute("""INSERT INTO whole (description, kind, status, platform, user, name, round, created_at, updated_at, started_at, ended_at)
+  SELECT description, 'request', status, 'slack', 'U0', 'x', 0, ms, ms, ms, ms + 9 FROM (SELECT *, 1700000000000 + at AS ms FROM task)""")
 app = FastAPI()
 
 class Task(BaseModel):
@@ -45,6 +55,31 @@ class Task(BaseModel):
 class Page(BaseModel):
     tasks: list[Task]
 
+class Person(BaseModel):
+    platform: str
+    id: str
+    name: str
+
+class WholeTask(BaseModel):
+    id: int
+    description: str
+    kind: Literal['request', 'retry', 'rerun', 'refine', 'resume']
+    status: Literal['pending', 'planning', 'awaiting_approval', 'running', 'done', 'failed', 'cancelled']
+    parent_id: int | None
+    after_id: int | None
+    requester: Person
+    model: str | None
+    round: int
+    cancel_requested_by: Person | None
+    created_at: datetime
+    updated_at: datetime
+    started_at: datetime | None
+    ended_at: datetime | None
+
+class WholePage(BaseModel):
+    tasks: list[WholeTask]
+    next_cursor: str | None
+
 class NewTask(BaseModel):
     description: str = Field(min_length=1)
 
@@ -53,9 +88,22 @@ class Added(BaseModel):
     description: str
     status: str
 
-@app.get('/tasks')
-async def list_tasks(limit: int = Query(20, ge=1, le=200)) -> Page:
-    return Page(tasks=[Task(**row) for row in db.execute('SELECT * FROM task ORDER BY id DESC LIMIT ?', (limit,))])
+@app.get('/tasks', response_model=Page)
+async def list_tasks(limit: int = Query(20, ge=1, le=200)):
+    return {'tasks': [dict(row) for row in db.execute('SELECT * FROM task ORDER BY id DESC LIMIT ?', (limit,))]}
+
+def whole_task(row):
+    task = dict(row)
+    task['requester'] = {'platform': row['platform'], 'id': row['user'], 'name': row['name']}
+    if row['cancel_requested_by'] is not None:
+        task['cancel_requested_by'] = json.loads(row['cancel_requested_by'])
+    return task
+
+@app.get('/whole', response_model=WholePage)
+async def list_whole(limit: int = Query(20, ge=1, le=200)):
+    rows = db.execute('SELECT * FROM whole ORDER BY id DESC LIMIT ?', (limit + 1,)).fetchall()
+    next_cursor = str(rows[limit - 1]['id']) if len(rows) > limit else None
+    return {'tasks': [whole_task(row) for row in rows[:limit]], 'next_cursor': next_cursor}
 
 @app.post('/tasks', status_code=201)
 async def add_task(task: NewTask) -> Added:
@@ -72,6 +120,12 @@ config = uvicorn.Config(app, loop='uvloop', http='httptools', log_level='error',
 uvicorn.Server(config).run([listening])
 `
 
+interface Theirs {
+  port: number
+  /** Where it is asked otherwise than ours. */
+  request?: string
+}
+
 export async function besideFastApi(): Promise<readonly Result[]> {
   if (!existsSync(PYTHON)) return [{ name: NAME, skipped: `not installed: ${INSTALL}` }]
   await using app = await openRealApp()
@@ -84,23 +138,25 @@ export async function besideFastApi(): Promise<readonly Result[]> {
   await using durable = await startFastApi(join(app.home, 'durable.db'), 'full')
   await using quick = await startFastApi(join(app.home, 'quick.db'), 'normal')
   const port = Number(new URL(api.url).port)
-  const compare = (name: string, request: string, theirs: number): Promise<Figure> =>
+  const compare = (name: string, request: string, theirs: Theirs): Promise<Figure> =>
     versus({
       name,
       unit: '/s',
       rounds: ROUNDS,
       ours: async () => (await load({ port, request, seconds: SECONDS })).rate,
-      peer: { name: NAME, measure: async () => (await load({ port: theirs, request, seconds: SECONDS })).rate },
+      peer: { name: NAME, measure: async () => (await load({ request, ...theirs, seconds: SECONDS })).rate },
     })
   const goal = { of: 'ratio', atLeast: 4 } as const
+  const whole = { port: durable.port, request: GET.replace('/tasks', '/whole') }
   return [
-    { ...(await compare('GET /tasks (20)', GET, durable.port)), goal },
-    { ...(await compare('POST /tasks', POST, durable.port)), goal, note: 'both on disk' },
-    { ...(await compare('POST /tasks', POST, quick.port)), note: 'ours on disk, theirs not yet' },
+    { ...(await compare('GET /tasks (20)', GET, whole)), goal, note: 'both the same fields' },
+    { ...(await compare('GET /tasks (20)', GET, durable)), note: 'ours fourteen fields, theirs four columns' },
+    { ...(await compare('POST /tasks', POST, durable)), goal, note: 'both on disk' },
+    { ...(await compare('POST /tasks', POST, quick)), note: 'ours on disk, theirs not yet' },
   ]
 }
 
-async function startFastApi(file: string, synchronous: Synchronous): Promise<{ port: number } & AsyncDisposable> {
+async function startFastApi(file: string, synchronous: Synchronous): Promise<Theirs & AsyncDisposable> {
   const child = spawn(PYTHON, ['-c', PROGRAM, file, String(TASKS), synchronous], {
     stdio: ['ignore', 'pipe', 'inherit'],
   })
