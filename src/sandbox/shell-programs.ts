@@ -62,7 +62,7 @@ export interface SupervisorOptions {
 
 /** Nobody may ask before it listens; 0C38 is the port as the kernel writes it. */
 const START_NETWORK = `
-socat TCP-LISTEN:${PROXY_PORT},bind=127.0.0.1,fork,reuseaddr UNIX-CONNECT:${NETWORK_FOLDER}/proxy 3>&- >/dev/null 2>&1 &
+socat TCP-LISTEN:${PROXY_PORT},bind=127.0.0.1,fork,reuseaddr UNIX-CONNECT:${NETWORK_FOLDER}/proxy 3>&- 4>&- >/dev/null 2>&1 &
 tries=0
 until grep -q ':0C38 ' /proc/net/tcp || [ $tries -gt 200 ]; do tries=$((tries + 1)); sleep 0.01; done
 `
@@ -72,8 +72,9 @@ const MUST_BE_INSIDE = `[ "$PPID" = 1 ] && [ "$$" -lt 10 ] || exit 97`
 
 /**
  * A process between fork and exec loses the signal: what it is to become knows nothing of the handler that took it. So whoever
- * was there and has become another program since gets it again, once; nobody else, who may have begun to clean up. All are
- * stopped while we look, so that none is missed.
+ * was there and has become another program since gets it again, once. Who is still the same program does not: it may have begun
+ * to clean up. We cannot tell a handler that itself becomes another program from what lost the signal: that one gets a second.
+ * All are stopped while we look, so that none is missed.
  */
 const TERMINATE = `
 case $word in

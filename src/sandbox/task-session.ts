@@ -175,7 +175,7 @@ export class TaskSession implements SandboxSession {
   }
 
   /**
-   * TERM, then at most the grace time. Nobody gets a second one who may have begun to clean up because of the first.
+   * TERM, then at most the grace time. A second one goes only to what has become another program since the first.
    * Shorter when nothing but our own processes is left.
    */
   async #grace(): Promise<void> {
@@ -186,7 +186,8 @@ export class TaskSession implements SandboxSession {
       over = true
       passed.resolve()
     })
-    // A runner that waits has nothing to clean up, and none is to begin after the signal.
+    // A runner that waits has nothing to clean up: it ends here. A step that was sent just before may still begin after the
+    // signal; KILL ends it then.
     box.steps.end()
     box.terminator.write('terminate\n')
     const emptied = (async () => {

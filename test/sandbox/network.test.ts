@@ -1,3 +1,4 @@
+import { readdirSync, readFileSync, readlinkSync } from 'node:fs'
 import { createServer } from 'node:http'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { createBubblewrapSandbox } from '../../src/sandbox/bubblewrap.ts'
@@ -33,6 +34,11 @@ const connectBy = (host: string) => `perl -MIO::Socket::INET -e '
   print $s "CONNECT ${host}:${port} HTTP/1.1\\r\\nHost: ${host}\\r\\n\\r\\n";
   my $answer = <$s>; print $answer =~ / 200 / ? "ok " : "refused "; <$s>;
   print $s "GET / HTTP/1.0\\r\\n\\r\\n"; local $/; my $all = <$s>; print $all =~ /from outside/ ? "reached" : ""'`
+
+function socketsOf(pid: string): string[] {
+  const links = readdirSync(`/proc/${pid}/fd`).map((name) => readlinkSync(`/proc/${pid}/fd/${name}`))
+  return links.filter((link) => link.startsWith('socket:'))
+}
 
 describe('the network of a task whose plan was approved with it', () => {
   it('reaches a named host through the proxy, and the log names it', async () => {
@@ -90,6 +96,16 @@ describe('the network of a task whose plan was approved with it', () => {
       })
       expect(outputs[0], address).toMatch(/^refused .*not a public address/s)
     }
+  })
+
+  it.runIf(process.getuid?.() === 0)('has a relay that holds none of the sockets of the supervisor', async () => {
+    await using tried = bench()
+    await tried.run(['true'], { network: { reason: 'test', hosts: ['example.org'] } })
+    const relay = tried.survivors().find((line) => / socat /.test(line))?.split(' ')[0] ?? ''
+    const supervisor = /^PPid:\t(\d+)/m.exec(readFileSync(`/proc/${relay}/status`, 'utf8'))?.[1] ?? ''
+    const held = socketsOf(supervisor)
+    expect(held).not.toEqual([])
+    expect(socketsOf(relay).filter((socket) => held.includes(socket))).toEqual([])
   })
 
   it('has no way out but the proxy, and leaves nothing behind', async () => {
