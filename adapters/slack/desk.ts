@@ -108,12 +108,15 @@ export async function attend(desk: Desk, { what, to, receipt }: Attended, work: 
   }
   const failed = async (error: unknown): Promise<void> => {
     const comesAgain = receipt?.giveBack() === true
+    // Before it is told: that may take long, and patience would end meanwhile and tell that it may be stored yet.
+    const acknowledging = receipt?.acknowledge()
     const code = error instanceof AppError ? error.code : 'internal'
     const stack = error instanceof Error ? error.stack : ''
     desk.logger.error({ code, stack }, `a Slack ${what} failed: ${errorLine(error)}`)
     // Once is enough for what comes again.
     const isTold = comesAgain && receipt?.isRetry === true
     if (to !== undefined && !isTold) await tell(desk, to, sentence(apology(error, comesAgain)))
+    await acknowledging
   }
   using _late = desk.clock.after(PATIENCE_MS, () => void hurry())
   const attending = work()

@@ -77,15 +77,19 @@ async function submit(
   const { teamId } = desk.self
   const place = toPlace({ teamId, channelId: to.channelId, threadTs: null, fallbackUserId: to.userId })
   const outcome = await desk.inbox.submit({ actor, text, place, attachments: [], dedupeKey, model: null })
-  await receipt.acknowledge()
-  if ('sentence' in outcome) return tell(desk, to, sentence(outcome.sentence))
+  if ('sentence' in outcome) {
+    await receipt.acknowledge()
+    return tell(desk, to, sentence(outcome.sentence))
+  }
+  // Before anything is waited for: the reporter may begin the thread at any moment.
   if (outcome.kind === 'created') desk.memory.created(outcome.task.id)
-  const thread = outcome.task.place
-  // A repeated delivery may find its thread there already; otherwise the link follows when the reporter has begun it.
-  if (thread?.thread === true) return tell(desk, to, confirmation(desk, to, outcome.task, thread))
   const announced = Promise.withResolvers<Place>()
-  desk.memory.whenAnnounced(outcome.task.id, announced.resolve)
-  await tell(desk, to, confirmation(desk, to, outcome.task, null))
+  const thread = outcome.task.place
+  const isBegun = thread?.thread === true
+  if (!isBegun) desk.memory.whenAnnounced(outcome.task.id, announced.resolve)
+  await receipt.acknowledge()
+  // A repeated delivery may find its thread there already; otherwise the link follows when the reporter has begun it.
+  await tell(desk, to, confirmation(desk, to, outcome.task, isBegun ? thread : null))
   announced.promise.then((where) => confirm(desk, to, outcome.task, where))
 }
 

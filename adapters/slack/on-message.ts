@@ -103,8 +103,9 @@ async function startTask(desk: Desk, intent: MessageIntent, actor: Actor, { key,
   const place = threadPlace(desk, intent, intent.threadTs ?? intent.ts)
   const { attachments } = intent
   const outcome = await desk.inbox.submit({ actor, text, place, attachments, dedupeKey: key, model: null })
-  await stored()
+  // Before anything is waited for: the reporter may begin the thread at any moment.
   if (outcome.kind === 'created') desk.memory.created(outcome.task.id)
+  await stored()
   if ('sentence' in outcome) await tell(desk, to, sentence(outcome.sentence))
 }
 

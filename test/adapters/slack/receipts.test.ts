@@ -93,6 +93,23 @@ test('a store that hangs: a command is acknowledged while Slack waits, and the p
   await eventually(() => expect(answers().at(-1)).toContain('created'))
 })
 
+test('a command that could not be stored is acknowledged before the person is told, and told once', async () => {
+  await using h = await startHarness()
+  failingStore(h)
+  const gate = Promise.withResolvers<void>()
+  h.slack.faults.next('response_url', { kind: 'gate', gate: gate.promise })
+  const { delivery, responseUrl } = h.slack.user.command(COMMAND)
+  await eventually(() => expect(h.log.filter(({ level }) => level === 'error')).toHaveLength(1))
+  h.clock.advance(2500)
+  await delivery.acked
+  gate.resolve()
+  const answers = () =>
+    (h.slack.world.responseUrls.get(responseUrl)?.uses ?? []).map(({ blocks }) => visibleText(blocks))
+  await eventually(() => expect(answers()).toEqual([expect.stringContaining('did not work')]))
+  await afterAnother(h)
+  expect(answers()).toHaveLength(1)
+})
+
 test('a store that hangs: a message is left to come again, joins the one under way, and all are acknowledged with it', async () => {
   await using h = await startHarness()
   const store = slowStore(h)
