@@ -101,7 +101,7 @@ describe('the network of a task whose plan was approved with it', () => {
   it.runIf(process.getuid?.() === 0)('has a relay that holds none of the sockets of the supervisor', async () => {
     await using tried = bench()
     await tried.run(['true'], { network: { reason: 'test', hosts: ['example.org'] } })
-    const relay = tried.survivors().find((line) => / socat /.test(line))?.split(' ')[0] ?? ''
+    const relay = /^(\d+) socat /m.exec(tried.survivors().join('\n'))?.[1] ?? ''
     const supervisor = /^PPid:\t(\d+)/m.exec(readFileSync(`/proc/${relay}/status`, 'utf8'))?.[1] ?? ''
     const held = socketsOf(supervisor)
     expect(held).not.toEqual([])
