@@ -164,6 +164,14 @@ export function taskJson(task: Task, queue: QueuePosition | null): TaskJson {
   }
 }
 
+/**
+ * The task of a request that has been stored. Where it stands in line is asked for afterwards; when that cannot be read,
+ * it is left out: an error would have the request taken for one that was not accepted, and made again.
+ */
+export async function acceptedJson(task: Task, queue: Promise<QueuePosition | null>): Promise<TaskJson> {
+  return taskJson(task, await queue.catch(() => null))
+}
+
 function inputJson(input: InputFile): InputJson {
   return { name: input.name, size_bytes: input.sizeBytes, state: input.state, problem: input.problem }
 }

@@ -2,7 +2,7 @@ import { shortHash } from '../../../src/core/approval.ts'
 import { COMMAND } from '../../../src/core/command.ts'
 import type { Verb } from '../../../src/core/controls.ts'
 import { currentRound, type Task } from '../../../src/core/task.ts'
-import { taskJson } from '../../../src/core/task-json.ts'
+import { acceptedJson } from '../../../src/core/task-json.ts'
 import type { ActDetails, ActOutcome } from '../../../src/ports/inbox.ts'
 import { askApproval } from '../ask-approval.ts'
 import type { CliDeps } from '../deps.ts'
@@ -57,7 +57,7 @@ async function tell(
   { json }: { json?: boolean },
 ): Promise<ExitCode> {
   const { inbox, actor } = client
-  if (json === true) printer.json({ sentence, task: taskJson(task, await inbox.queuePosition(actor, task)) })
+  if (json === true) printer.json({ sentence, task: await acceptedJson(task, inbox.queuePosition(actor, task)) })
   else printer.line(sentence)
   return EXIT.done
 }

@@ -1,7 +1,7 @@
 import { stat } from 'node:fs/promises'
 import { basename, resolve } from 'node:path'
 import { COMMAND } from '../../../src/core/command.ts'
-import { taskJson } from '../../../src/core/task-json.ts'
+import { acceptedJson } from '../../../src/core/task-json.ts'
 import type { Attachment } from '../../../src/ports/inbox.ts'
 import type { CliDeps } from '../deps.ts'
 import { EXIT, type ExitCode, refusalError, usageError } from '../exit.ts'
@@ -31,9 +31,9 @@ export function run(deps: CliDeps, words: readonly string[], options: RunOptions
     if (outcome.kind !== 'created' && outcome.kind !== 'duplicate') throw refusalError(outcome)
     const json = options.json === true
     if (options.detach !== true) return await watchTask(session, outcome.task, { json })
-    const queue = await client.inbox.queuePosition(client.actor, outcome.task)
-    if (json) session.printer.json(taskJson(outcome.task, queue))
-    else session.printer.line(`Task #${outcome.task.id}. Follow it with: ${COMMAND} logs -f ${outcome.task.id}`)
+    if (json) {
+      session.printer.json(await acceptedJson(outcome.task, client.inbox.queuePosition(client.actor, outcome.task)))
+    } else session.printer.line(`Task #${outcome.task.id}. Follow it with: ${COMMAND} logs -f ${outcome.task.id}`)
     await noteMissingWorker(session, outcome.task)
     return EXIT.done
   })

@@ -4,6 +4,7 @@ import type { ZodTypeProvider } from 'fastify-type-provider-zod'
 import type { Actor } from '../../../src/core/actor.ts'
 import { shortHash } from '../../../src/core/approval.ts'
 import type { Verb } from '../../../src/core/controls.ts'
+import { acceptedJson } from '../../../src/core/task-json.ts'
 import type { ActDetails, ActOutcome, Attachment } from '../../../src/ports/inbox.ts'
 import { actorOf } from '../guard.ts'
 import { dedupeKeyOf, takeInputs } from '../inputs.ts'
@@ -19,7 +20,6 @@ import {
   submitHeaders,
   taskParams,
 } from '../schemas.ts'
-import { taskAnswer } from '../task-answer.ts'
 import { withProblems } from '../with-problems.ts'
 
 /** Actions that need nothing but the task. Those that make a child answer 201. */
@@ -152,5 +152,6 @@ interface Acted {
 async function answer({ inbox }: ServerOptions, reply: FastifyReply, { actor, taskId, outcome }: Acted) {
   if (outcome.kind !== 'done') throw refusalProblem(outcome)
   if (outcome.task.id !== taskId) reply.code(201).header('location', `/tasks/${outcome.task.id}`)
-  return { sentence: outcome.sentence, task: await taskAnswer(inbox, actor, outcome.task) }
+  const { sentence, task } = outcome
+  return { sentence, task: await acceptedJson(task, inbox.queuePosition(actor, task)) }
 }

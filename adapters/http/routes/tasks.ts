@@ -1,14 +1,13 @@
 import type { FastifyInstance, FastifyReply } from 'fastify'
 import type { ZodTypeProvider } from 'fastify-type-provider-zod'
 import type { Task } from '../../../src/core/task.ts'
-import { summaryJson } from '../../../src/core/task-json.ts'
+import { acceptedJson, summaryJson, taskJson } from '../../../src/core/task-json.ts'
 import type { Attachment, SubmitOutcome } from '../../../src/ports/inbox.ts'
 import { actorOf } from '../guard.ts'
 import { dedupeKeyOf, takeInputs } from '../inputs.ts'
 import type { ServerOptions } from '../options.ts'
 import { ApiProblem, refusalProblem } from '../problems.ts'
 import { listQuery, submitBody, submitHeaders, taskPage, taskParams, taskSchema } from '../schemas.ts'
-import { taskAnswer } from '../task-answer.ts'
 import { withProblems } from '../with-problems.ts'
 
 export function registerTasks(app: FastifyInstance, options: ServerOptions): void {
@@ -42,7 +41,8 @@ function registerSubmit(app: FastifyInstance, options: ServerOptions): void {
       const submit = (attachments: readonly Attachment[]) =>
         inbox.submit({ actor, text: body.description, place: null, attachments, dedupeKey, model: body.model ?? null })
       const outcome = await takeInputs(options, actor, mayUpload ? body.inputs : undefined, submit)
-      return taskAnswer(inbox, actor, admitted(reply, outcome, body.description))
+      const task = admitted(reply, outcome, body.description)
+      return acceptedJson(task, inbox.queuePosition(actor, task))
     },
   })
 }
@@ -96,9 +96,10 @@ function registerQuestions(app: FastifyInstance, { inbox }: ServerOptions): void
       response: withProblems({ 200: taskSchema }),
     },
     handler: async (request) => {
-      const outcome = await inbox.get(actorOf(request), request.params.id)
+      const actor = actorOf(request)
+      const outcome = await inbox.get(actor, request.params.id)
       if (outcome.kind !== 'found') throw refusalProblem(outcome)
-      return taskAnswer(inbox, actorOf(request), outcome.task)
+      return taskJson(outcome.task, await inbox.queuePosition(actor, outcome.task))
     },
   })
 }

@@ -274,6 +274,15 @@ describe('verbs', () => {
     },
   )
 
+  test('what was accepted is told also when where it stands in line cannot be read', async () => {
+    const cli = withTask()
+    cli.inbox.queuePosition = () => Promise.reject(new AppError('busy', 'disk I/O error'))
+    expect(await cli.run('run', '-d', '--json', 'x')).toBe(0)
+    expect(JSON.parse(cli.stdout.text())).toMatchObject({ description: 'x', queue: null })
+    expect(await cli.run('cancel', '7', '--json')).toBe(0)
+    expect(cli.stderr.text()).toBe('')
+  })
+
   test('redeliver tells once more; breaker shows stopped loops and resets them', async () => {
     const cli = withTask()
     expect(await cli.run('redeliver', '7')).toBe(0)

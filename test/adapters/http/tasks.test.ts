@@ -177,6 +177,20 @@ describe('a task in the queue', () => {
     const acted = actionResult.parse(await (await api.post('/tasks/1/retry')).json())
     expect(acted.task.queue).toEqual(made.queue)
   })
+
+  test('is accepted also when where it stands cannot be read; a question for it is not answered then', async () => {
+    await using api = await startApi()
+    api.inbox.queuePosition = async () => {
+      throw new StoreError('busy', 'disk I/O error')
+    }
+    const response = await api.post('/tasks', { description: 'a' })
+    expect(response.status).toBe(201)
+    expect(taskSchema.parse(await response.json())).toMatchObject({ id: 1, queue: null })
+    const acted = await api.post('/tasks/1/cancel')
+    expect(acted.status).toBe(200)
+    expect(actionResult.parse(await acted.json()).task.queue).toBeNull()
+    expect((await api.get('/tasks/1')).status).toBe(503)
+  })
 })
 
 describe('GET /tasks/{id}', () => {
