@@ -73,16 +73,25 @@ export function createTaskRun(options: WorkerOptions, claimed: Task, leaseId: st
       session = undefined
       empty = undefined
       if (open !== undefined) ending = open[Symbol.asyncDispose]()
-      await ending
+      const waited = ending
+      try {
+        await waited
+      } finally {
+        // Told once when it cannot be ended: the task has to be settled all the same.
+        if (ending === waited) ending = undefined
+      }
     },
     async totals() {
       return { outputs: await outputsOf(options, run.task.id), redactions: log?.redactions ?? 0 }
     },
     async [Symbol.asyncDispose]() {
-      await run.closeSession()
-      // What failed beside it may have ended the run before it was open; one that could not be opened has told whoever asked.
-      const opened = await opening?.catch(() => undefined)
-      await opened?.[Symbol.asyncDispose]()
+      try {
+        await run.closeSession()
+      } finally {
+        // What failed beside it may have ended the run before it was open; one that could not be opened has told whoever asked.
+        const opened = await opening?.catch(() => undefined)
+        await opened?.[Symbol.asyncDispose]()
+      }
     },
   }
   return run

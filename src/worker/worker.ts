@@ -22,8 +22,8 @@ export interface Worker extends AsyncDisposable {
 }
 
 interface Held {
+  taskId: number
   control: RunControl
-  leaseId: string
   ended: Promise<void>
 }
 
@@ -33,7 +33,8 @@ export function createWorker(options: WorkerOptions): Worker {
 
 class ClaimLoop implements Worker {
   readonly #options: WorkerOptions
-  readonly #held = new Map<number, Held>()
+  /** By lease: a task that came back to us may be held again while our first run of it is still ending. */
+  readonly #held = new Map<string, Held>()
   #isStopping = false
   #claiming: Promise<void> | undefined
   #claimAgain = false
@@ -132,11 +133,14 @@ class ClaimLoop implements Worker {
 
   #hold(task: Task, leaseId: string): void {
     const control = createRunControl()
-    const ended = this.#run(task, leaseId, control).finally(() => {
-      this.#held.delete(task.id)
-      this.#claimMore()
-    })
-    this.#held.set(task.id, { control, leaseId, ended })
+    const before = this.#runsOf(task.id).at(-1)?.ended ?? Promise.resolve()
+    const ended = before
+      .then(() => this.#run(task, leaseId, control))
+      .finally(() => {
+        this.#held.delete(leaseId)
+        this.#claimMore()
+      })
+    this.#held.set(leaseId, { taskId: task.id, control, ended })
     if (this.#isStopping) control.stop('stopping')
   }
 
@@ -158,12 +162,9 @@ class ClaimLoop implements Worker {
     const { store, logger, clock, id, leaseMs } = this.#options
     try {
       await store.registerWorker(this.#row())
-      const leases = [...this.#held.values()].map((each) => each.leaseId)
-      const answer = await store.heartbeat({ id, leaseMs, leases })
-      for (const each of this.#held.values()) {
-        if (answer.lost.includes(each.leaseId)) each.control.stop('lost')
-        if (answer.cancelled.includes(each.leaseId)) each.control.stop('cancelled')
-      }
+      const answer = await store.heartbeat({ id, leaseMs, leases: [...this.#held.keys()] })
+      for (const leaseId of answer.lost) this.#held.get(leaseId)?.control.stop('lost')
+      for (const leaseId of answer.cancelled) this.#held.get(leaseId)?.control.stop('cancelled')
       this.#lastBeatAt = clock.now()
       // The net below the wake-ups, and below a claim that failed.
       this.#claimMore()
@@ -186,9 +187,13 @@ class ClaimLoop implements Worker {
   }
 
   async #onChange(taskId: number): Promise<void> {
-    const mine = this.#held.get(taskId)
-    if (mine === undefined) return this.#claimMore()
+    const mine = this.#runsOf(taskId)
+    if (mine.length === 0) return this.#claimMore()
     const task = await this.#options.store.get(taskId)
-    if (task?.cancelRequestedBy != null) mine.control.stop('cancelled')
+    if (task?.cancelRequestedBy != null) for (const { control } of mine) control.stop('cancelled')
+  }
+
+  #runsOf(taskId: number): readonly Held[] {
+    return [...this.#held.values()].filter((each) => each.taskId === taskId)
   }
 }

@@ -129,3 +129,73 @@ describe('what the model is busy with', () => {
     expect(events.map(({ event }) => event.kind)).not.toContain('phase')
   })
 })
+
+describe('a task that comes back to its worker while the run before is still ending', () => {
+  it('is run when that has ended, and held from then on', async () => {
+    const gate = Promise.withResolvers<void>()
+    let asked = 0
+    const planner = {
+      ...scriptedPlanner([]),
+      plan: (_request: unknown, { signal }: { signal: AbortSignal }) =>
+        new Promise<never>((_resolve, reject) => {
+          asked += 1
+          signal.addEventListener('abort', () => reject(signal.reason))
+        }),
+    }
+    await using assembly = await assemble()
+    const { store, clock } = assembly
+    const seen: string[] = []
+    const sandbox = watched(assembly.sandbox, seen)
+    const slow: Sandbox = {
+      ...sandbox,
+      start(task) {
+        const empty = sandbox.start(task)
+        return {
+          open: (plan) => empty.open(plan),
+          async [Symbol.asyncDispose]() {
+            await gate.promise
+            await empty[Symbol.asyncDispose]()
+          },
+        }
+      },
+    }
+    const worker = await assembly.startWorker({ planner, sandbox: slow })
+    const { id } = await assembly.ask('think')
+    await vi.waitFor(() => expect(asked).toBe(1), 30_000)
+    const leaseId = (await store.get(id))?.lease?.id
+    await store.apply(id, { kind: 'released', why: 'lease_expired' }, {})
+    clock.advance(10_000)
+    await vi.waitFor(async () => expect((await store.get(id))?.lease?.id ?? leaseId).not.toBe(leaseId), 30_000)
+    gate.resolve()
+    await vi.waitFor(() => expect(seen).toEqual(['started', 'ended', 'started']), 30_000)
+    await vi.waitFor(() => expect(asked).toBe(2), 30_000)
+    expect(worker.held).toBe(1)
+    await assembly.inbox.act(LOCAL, { verb: 'cancel', taskId: id, hash: null })
+    expect((await assembly.until(id)).status).toBe('cancelled')
+  })
+})
+
+describe('a sandbox whose end fails', () => {
+  it('does not keep its task from being settled', async () => {
+    await using assembly = await assemble({ replies: [['exit 3']], worker: { repairRounds: 0 } })
+    const failing: Sandbox = {
+      ...watched(assembly.sandbox, []),
+      start: (task) => ({
+        async open(plan) {
+          const session = await assembly.sandbox.open(task, plan)
+          return {
+            run: session.run.bind(session),
+            async [Symbol.asyncDispose]() {
+              await session[Symbol.asyncDispose]()
+              throw new Error('a folder of its cannot be removed')
+            },
+          }
+        },
+        [Symbol.asyncDispose]: async () => undefined,
+      }),
+    }
+    await assembly.startWorker({ sandbox: failing })
+    const { id } = await assembly.ask('break it')
+    expect(await assembly.until(id)).toMatchObject({ status: 'failed' })
+  })
+})
