@@ -6,7 +6,8 @@ import type { ChatAdapter } from '../ports/chat-adapter.ts'
 import type { Presenter } from '../ports/presenter.ts'
 import type { Parts } from './parts.ts'
 
-export type ChatName = 'slack' | 'discord'
+const CHAT_NAMES = ['slack', 'discord'] as const
+export type ChatName = (typeof CHAT_NAMES)[number]
 
 export interface ChatProgram {
   title: string
@@ -73,6 +74,11 @@ export const chatPrograms: Readonly<Record<ChatName, ChatProgram>> = {
       })
     },
   },
+}
+
+/** Chats that the settings switch on, whichever process they run in. */
+export function chatsOn(config: Config): readonly ChatName[] {
+  return CHAT_NAMES.filter((name) => chatPrograms[name].hasTokens(config))
 }
 
 function slackMode({ mode, appToken, signingSecret, port }: Config['slack']) {

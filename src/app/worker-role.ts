@@ -10,6 +10,7 @@ import { startMaintenance } from '../worker/maintenance.ts'
 import { createRetention } from '../worker/retention.ts'
 import { createWorker, type Worker } from '../worker/worker.ts'
 import { measureBox, sandboxLimits } from './box.ts'
+import { chatsOn } from './chats.ts'
 import { describeMachine } from './machine.ts'
 import type { Parts } from './parts.ts'
 
@@ -97,7 +98,7 @@ export async function startWorkerRole(parts: Parts, { role, only }: WorkerRoleOp
     }),
   )
   const { keep: keepMs, disk: diskBytes } = config.retention
-  const retention = createRetention({ store, workspace, clock, logger, keepMs, diskBytes })
+  const retention = createRetention({ store, workspace, clock, logger, keepMs, diskBytes, chats: chatsOn(config) })
   // Before anything is claimed: a folder that is left over would be taken for that of a new task with its number.
   await retention.clearOrphans()
   const leaseMs = config.worker.lease

@@ -196,8 +196,8 @@ export interface Store extends AsyncDisposable {
    * task in their thread, everything told. For retention.
    */
   expiredTasks(before: number, limit: number): Promise<readonly number[]>
-  /** The same, but only those of whose end a thread was never told: its chat was switched off. Nothing that was told is among them. */
-  untoldTasks(before: number, limit: number): Promise<readonly number[]>
+  /** The same, but only those whose thread has still something to be told, on a platform that is none of `on`. */
+  untoldTasks(before: number, limit: number, on: readonly Platform[]): Promise<readonly number[]>
   /** Removes a task that has ended with everything of it but the audit. False: it is gone, it lives, or something that lives needs it. */
   deleteTask(taskId: number): Promise<boolean>
   /** Copies the store while it is in use. Never writes over a file that is there. Throws StoreError. */

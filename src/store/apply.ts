@@ -63,7 +63,7 @@ export function createApply({ db, reader, append }: Context): Apply {
 
 const NO_LEASE = { lease_id: null, lease_worker: null, lease_until: null, lease_ms: null } as const
 
-/** In no index: most events of a task that runs write nothing else of its row. */
+/** Most events of a task that runs write nothing else of its row; of these only `steps_begun` is in an index, that of what can be claimed. */
 const KEPT_COLUMNS = ['round', 'steps_begun', 'cancel_by', 'phase', 'updated_at'] as const
 const MOVED_COLUMNS = ['status', 'ended_at', 'lease_id', 'lease_worker', 'lease_until', 'lease_ms'] as const
 const ENDED_COLUMNS = ['ending', 'outputs', 'redactions'] as const

@@ -122,7 +122,7 @@ function createRecordSide({ db, read, write, now }: Session) {
     getNote: (key) => read(() => notes.get(key)),
     setNote: (key, value) => write(() => notes.put(key, value)),
     expiredTasks: (before, limit) => read(() => retention.expired(before, limit)),
-    untoldTasks: (before, limit) => read(() => retention.untold(before, limit)),
+    untoldTasks: (before, limit, on) => read(() => retention.untold(before, limit, on)),
     deleteTask: (taskId) =>
       write((commit) => {
         const isRemoved = retention.remove(taskId)

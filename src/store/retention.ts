@@ -1,6 +1,7 @@
 import { closeSync, existsSync, openSync, renameSync, rmSync } from 'node:fs'
 import type { Database } from 'better-sqlite3'
 import { errorLine } from '../core/errors.ts'
+import type { Platform } from '../core/task.ts'
 import { StoreError } from '../ports/store.ts'
 import { toStoreError } from './store-errors.ts'
 
@@ -11,20 +12,21 @@ const NOT_NEEDED = `ended_at IS NOT NULL
   AND NOT (t.place_thread IS 1 AND EXISTS (SELECT 1 FROM task n WHERE n.place_key = t.place_key AND n.place_platform = t.place_platform
     AND n.status IN ('pending', 'planning', 'awaiting_approval', 'running')))`
 
-const UNTOLD = 'EXISTS (SELECT 1 FROM delivery d WHERE d.task_id = t.id AND d.settled = 0 AND d.failure IS NULL)'
+const UNTOLD = 'SELECT 1 FROM delivery d WHERE d.task_id = t.id AND d.settled = 0 AND d.failure IS NULL'
 
 export function createRetention(db: Database) {
   const ended = (which: string) =>
-    db.prepare<[number, number], { id: number }>(
-      `SELECT id FROM task t WHERE ended_at < ? AND ${NOT_NEEDED} AND ${which} ORDER BY ended_at LIMIT CAST(? AS INTEGER)`,
+    db.prepare<[{ before: number; limit: number; on?: string }], { id: number }>(
+      `SELECT id FROM task t WHERE ended_at < @before AND ${NOT_NEEDED} AND ${which} ORDER BY ended_at LIMIT CAST(@limit AS INTEGER)`,
     )
-  const expired = ended(`NOT ${UNTOLD}`)
-  const untold = ended(UNTOLD)
+  const expired = ended(`NOT EXISTS (${UNTOLD})`)
+  const untold = ended(`EXISTS (${UNTOLD} AND instr(@on, ' ' || d.platform || ' ') = 0)`)
   // Its events, rounds, steps, approvals, delivery and messages go with it; the audit stays.
   const remove = db.prepare<[number]>(`DELETE FROM task AS t WHERE id = ? AND ${NOT_NEEDED}`)
   return {
-    expired: (before: number, limit: number): readonly number[] => expired.all(before, limit).map((row) => row.id),
-    untold: (before: number, limit: number): readonly number[] => untold.all(before, limit).map((row) => row.id),
+    expired: (before: number, limit: number): readonly number[] => expired.all({ before, limit }).map((row) => row.id),
+    untold: (before: number, limit: number, on: readonly Platform[]): readonly number[] =>
+      untold.all({ before, limit, on: ` ${on.join(' ')} ` }).map((row) => row.id),
     remove: (taskId: number): boolean => remove.run(taskId).changes === 1,
   }
 }

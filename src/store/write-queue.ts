@@ -1,6 +1,6 @@
 /**
- * Group commit. Writes asked for in one turn of the event loop share one transaction and one sync of the disk; each has a savepoint of its
- * own, so that one that fails undoes nothing of the others. A promise settles after the commit.
+ * Group commit. Writes asked for in one turn of the event loop share one transaction and one sync of the disk; one that fails
+ * undoes nothing of the others. A promise settles after the commit.
  */
 import type { Database } from 'better-sqlite3'
 import { type Commit, createGroupCommit, type QueuedWrite } from './group-commit.ts'

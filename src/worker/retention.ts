@@ -1,5 +1,5 @@
 /** What is kept: ended tasks until they are too old or the disk budget is spent; rows, folders and logs go together. */
-import { isFinal } from '../core/task.ts'
+import { isFinal, type Platform } from '../core/task.ts'
 import type { Clock } from '../ports/clock.ts'
 import type { Logger } from '../ports/logger.ts'
 import type { Store } from '../ports/store.ts'
@@ -14,6 +14,8 @@ export interface RetentionOptions {
   keepMs: number | null
   /** What all folders together may take; beyond it the oldest ended tasks go. Null: no budget. */
   diskBytes: number | null
+  /** Chats that are switched on: what is untold there is told when it can be, however late. */
+  chats: readonly Platform[]
 }
 
 export interface Retention {
@@ -88,16 +90,13 @@ export function createRetention(options: RetentionOptions): Retention {
   }
 }
 
-/**
- * A chat that is on is told within days, or has a failure that says why not. So what nobody was told of for all this time belongs to one
- * that was switched off: it is kept no longer than anything else, and the audit says what became of it.
- */
-async function recordUntold({ store, logger }: RetentionOptions, before: number): Promise<void> {
-  for (const taskId of await store.untoldTasks(before, REMOVED_AT_ONCE)) {
+/** What a chat that was switched off was never told is kept no longer than anything else, and the audit says what became of it. */
+async function recordUntold({ store, logger, chats }: RetentionOptions, before: number): Promise<void> {
+  for (const taskId of await store.untoldTasks(before, REMOVED_AT_ONCE, chats)) {
     const delivery = await store.delivery(taskId)
     if (delivery === undefined) continue
     const { platform, channelId } = delivery.place
-    const failure = 'Its chat was switched off: nobody was told of its end.'
+    const failure = 'Its chat is switched off: what was still to be told there never was.'
     const actor = { platform, scope: '', channelId, userId: '', name: 'retention' }
     await store.audit({ actor, action: 'untold', taskId, allowed: true, detail: failure })
     await store.saveDelivery({ ...delivery, failure })

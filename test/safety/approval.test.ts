@@ -120,7 +120,7 @@ describe('an approval', () => {
     const logger = { debug: none, info: none, warn: none, error: none }
     await using _maintenance = startMaintenance({
       ...{ store, clock, logger },
-      retention: createRetention({ store, workspace, clock, logger, keepMs: 1e12, diskBytes: 1e15 }),
+      retention: createRetention({ store, workspace, clock, logger, keepMs: 1e12, diskBytes: 1e15, chats: [] }),
       leaseMs: 30_000,
       longestPauseMs: 30_000,
     })

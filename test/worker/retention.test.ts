@@ -2,7 +2,7 @@ import { mkdirSync, readdirSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { describe, expect, it } from 'vitest'
 import { startMaintenance } from '../../src/worker/maintenance.ts'
-import { createRetention } from '../../src/worker/retention.ts'
+import { createRetention, type RetentionOptions } from '../../src/worker/retention.ts'
 import { type Assembly, assemble, person } from '../fakes/assembly.ts'
 
 const QUIET = { debug: () => undefined, info: () => undefined, warn: () => undefined, error: () => undefined }
@@ -14,9 +14,18 @@ async function finished(app: Assembly, text: string): Promise<number> {
   return id
 }
 
-function retentionOf(app: Assembly, options: { keepMs?: number | null; diskBytes?: number | null }) {
+function retentionOf(app: Assembly, options: Partial<RetentionOptions>) {
   const { store, workspace, clock } = app
-  return createRetention({ store, workspace, clock, logger: QUIET, keepMs: null, diskBytes: null, ...options })
+  return createRetention({
+    store,
+    workspace,
+    clock,
+    logger: QUIET,
+    keepMs: null,
+    diskBytes: null,
+    chats: [],
+    ...options,
+  })
 }
 
 describe('retention', () => {
@@ -46,13 +55,16 @@ describe('retention', () => {
     await retentionOf(app, { diskBytes: 0 }).keepBudget()
     await retentionOf(app, { keepMs: 3 * HOUR }).removeOld()
     expect(await store.delivery(id)).toMatchObject({ settled: false, failure: null })
-    await retentionOf(app, { keepMs: HOUR }).removeOld()
+    // One that is on may be down for longer than that.
+    await retentionOf(app, { keepMs: HOUR, chats: ['slack', 'discord'] }).removeOld()
+    expect(await store.delivery(id)).toMatchObject({ settled: false, failure: null })
+    await retentionOf(app, { keepMs: HOUR, chats: ['slack'] }).removeOld()
     expect(await store.get(id)).toBeUndefined()
     expect(await app.workspace.exists(id)).toBe(false)
     const trail = await store.listAudit({ taskId: id, limit: 10 })
     expect(trail).toMatchObject([
       {
-        ...{ action: 'untold', detail: 'Its chat was switched off: nobody was told of its end.' },
+        ...{ action: 'untold', detail: 'Its chat is switched off: what was still to be told there never was.' },
         actor: { platform: 'discord', channelId: 'C9', name: 'retention' },
       },
     ])

@@ -11,7 +11,15 @@ it('half a day of work leaves no open files, no timers, and no more folders than
   await using app = await assemble()
   const { store, workspace, clock } = app
   await app.startWorker()
-  const retention = createRetention({ store, workspace, clock, logger: QUIET, keepMs: 60 * MINUTE, diskBytes: 1e9 })
+  const retention = createRetention({
+    store,
+    workspace,
+    clock,
+    logger: QUIET,
+    keepMs: 60 * MINUTE,
+    diskBytes: 1e9,
+    chats: [],
+  })
   await using _maintenance = startMaintenance({
     ...{ store, clock, logger: QUIET, retention, leaseMs: 30_000, longestPauseMs: 30_000 },
   })
