@@ -54,9 +54,21 @@ async function control(options: ReplyOptions, request: ReplyRequest, task: Task,
   // "yes", "no" and "stop" are also talk: where there is nothing to decide or stop, only the bot's own name makes them orders.
   const hasObject = decides ? task.status === 'awaiting_approval' : verb !== 'cancel' || !isFinal(task.status)
   if (!hasObject && !addressed) return { kind: 'ignored' }
-  if (verb === 'approve' && isAnswerToEarlier(request, task)) return { kind: 'conflict', sentence: PLAN_CHANGED, task }
+  if (isAboutEarlier(request, task)) {
+    const sentence = `That was said before task #${task.id} was asked for, so nothing was done. Say it again if you mean this task.`
+    return { kind: 'conflict', sentence, task }
+  }
+  if (decides && isAnswerToEarlier(request, task)) return { kind: 'conflict', sentence: PLAN_CHANGED, task }
   const hash = decides && task.status === 'awaiting_approval' ? shortHash(task.approval.hash) : null
   return options.act(actor, { verb, taskId: task.id, hash }, { dedupeKey: request.dedupeKey, place: request.place })
+}
+
+/** A platform's clock and ours agree within this. */
+const CLOCK_SKEW_MS = 5000
+
+/** Whether the task was not there yet when the person wrote: what a platform brings late or again was meant for another. */
+function isAboutEarlier({ at }: ReplyRequest, task: Task): boolean {
+  return at !== null && task.createdAt - at > CLOCK_SKEW_MS
 }
 
 /** Whether the plan that waits now was not there yet when the person wrote: what they read was another one. */

@@ -600,6 +600,24 @@ describe('a reply in the thread', () => {
     expect(await assembly.inbox.reply(says(ana, 'yes', { at: at + 2000 }))).toMatchObject({ kind: 'done' })
   })
 
+  it('that a platform brings late does nothing to a task that was not there when it was written', async () => {
+    await using assembly = await assemble(ASKING)
+    const { clock, inbox, store } = assembly
+    const first = await submit(assembly, 'touch a file')
+    const at = clock.now() + 1000
+    clock.advance(60_000)
+    const second = await submit(assembly, 'touch another')
+    for (const word of ['cancel', 'retry']) {
+      expect(await inbox.reply(says(ana, word, { at })), word).toMatchObject({
+        kind: 'conflict',
+        sentence: expect.stringContaining(`before task #${second.id}`),
+      })
+    }
+    for (const { id } of [first, second]) expect(await store.get(id)).toMatchObject({ status: 'pending' })
+    expect(await inbox.reply(says(ana, 'cancel', { at: clock.now() - 2000 }))).toMatchObject({ kind: 'done' })
+    expect(await store.get(second.id)).toMatchObject({ status: 'cancelled' })
+  })
+
   it('where there is no task is said so', async () => {
     await using assembly = await assemble()
     expect(await assembly.inbox.reply(says(ana, 'hello'))).toMatchObject({ kind: 'not_found' })
