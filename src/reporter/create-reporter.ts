@@ -157,7 +157,7 @@ function createParts(options: ReporterOptions): Parts {
   function beside(taskId: number, work: Promise<void>): void {
     const done = work.catch((error) => {
       // The next look finds what is left to do.
-      logger.error({ taskId, err: error }, `[TASK ${taskId}] cannot look at its thread`)
+      logger.error({ taskId, err: error }, `[TASK ${taskId}] its thread cannot be looked after`)
     })
     working.add(done)
     void done.finally(() => working.delete(done))

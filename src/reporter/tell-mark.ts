@@ -43,13 +43,14 @@ async function mark({ messages, clock }: TellOptions, scene: Scene): Promise<voi
   const status = statusView(task)
   if (memory.marked?.icon === status.icon) return
   const shown = memory.marked === null ? shownIn(scene.messages.get(ROLE)) : [memory.marked]
-  memory.marked = status
-  memory.markedAt = clock.now()
-  if (shown.length === 1 && shown[0]?.icon === status.icon) return
+  const isShown = shown.length === 1 && shown[0]?.icon === status.icon
   const others = shown.filter(({ icon }) => icon !== status.icon)
   const isLast = isFinal(task.status)
   // The last one, alone, can never be out of date: a row before it would only keep it from being shown after a crash.
-  if (!isLast || others.length > 0) await save([...others, status])
+  if (!isShown && (!isLast || others.length > 0)) await save([...others, status])
+  memory.marked = status
+  memory.markedAt = clock.now()
+  if (isShown) return
   for (const before of others.length === 0 ? [null] : others) {
     // It never throws, but it may take its time.
     await withDeadline(adapter.mark(scene.delivery.place, status, before), MARK_MS, clock).catch(() => undefined)
