@@ -57,13 +57,14 @@ export async function runBench(options: BenchOptions): Promise<BenchResult> {
       result.atPoints.set(point, (result.atPoints.get(point) ?? 0) + 1)
       outlived.push(lookForSurvivors(mark))
     }
-    await settle({ people, program, folder: home.folder, say: options.say })
+    const unsettled = await settle({ people, program, folder: home.folder })
     const codes = await program.stop()
     Object.assign(result, lookAtAll(world))
+    if (unsettled !== undefined) result.violations.push(unsettled)
     for (const code of codes) if (code !== 0) result.violations.push(`a stop ended with ${code}`)
     for (const each of processesWith(mark)) result.violations.push(`still there after the stop: ${each.command}`)
     for (const lines of await Promise.all(outlived)) result.violations.push(...lines)
-    result.checked += codes.length + 1 + outlived.length
+    result.checked += codes.length + 2 + outlived.length
     if (result.violations.length > 0) keepEvidence(home.folder, options, program.words())
     return result
   } finally {
@@ -160,11 +161,10 @@ interface Settling {
   people: People
   program: ProgramUnderTest
   folder: string
-  say(line: string): void
 }
 
-/** Until everything that was asked has ended and been told. Edits are rationed by the minute, so the program is started afresh now and then. */
-async function settle({ people, program, folder, say }: Settling): Promise<void> {
+/** Until everything that was asked has ended and been told. Edits are rationed by the minute, so the program is started afresh now and then. Answers what is left when nothing moves. */
+async function settle({ people, program, folder }: Settling): Promise<string | undefined> {
   people.calmDown()
   await upAgain()
   let seen = { open: '', at: Date.now() }
@@ -173,14 +173,14 @@ async function settle({ people, program, folder, say }: Settling): Promise<void>
     await passed(300)
     await people.act()
     const open = `${people.unanswered} ${openIn(folder) ?? 'unknown'}`
-    if (open === '0 ') return
+    if (open === '0 ') return undefined
     if (open !== seen.open) seen = { open, at: Date.now() }
     if (Date.now() < restartAt) continue
     await program.kill(true)
     await upAgain()
     restartAt = Date.now() + RESTART_MS
   }
-  say(`it did not come to rest: ${seen.open}`)
+  return `it did not come to rest: ${seen.open}`
 
   async function upAgain(): Promise<void> {
     program.up()
