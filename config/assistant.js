@@ -1,7 +1,7 @@
 #!/usr/bin/env node
 // The `assistant` command. Plain JavaScript: whatever Node the machine has starts it, and it hands over to the Node that the program needs.
 import { spawn } from 'node:child_process'
-import { existsSync } from 'node:fs'
+import { existsSync, realpathSync } from 'node:fs'
 import module from 'node:module'
 import { homedir } from 'node:os'
 import { join } from 'node:path'
@@ -18,11 +18,12 @@ const MALLOC = { MALLOC_TRIM_THRESHOLD_: '131072' }
 const own = fileURLToPath(import.meta.url)
 const ownNode = fileURLToPath(new URL('../node_modules/node/bin/node', import.meta.url))
 
+// Should its own Node be too old too, it must not hand over to itself without end.
 if (Number(process.versions.node.split('.')[0]) >= NEEDED_MAJOR) {
   // Before the first TypeScript: what strips its types then need not be loaded at all, nor stay in memory.
   keepCompiled()
   await import('../src/main.ts')
-} else if (existsSync(ownNode)) {
+} else if (existsSync(ownNode) && realpathSync(ownNode) !== process.execPath) {
   handOver()
 } else {
   process.stderr.write('Assistant is not set up yet: run `npm start` once in its folder.\n')
@@ -36,8 +37,12 @@ if (Number(process.versions.node.split('.')[0]) >= NEEDED_MAJOR) {
 function keepCompiled() {
   const folder = fileURLToPath(new URL('../node_modules/.cache/assistant', import.meta.url))
   const { status } = module.enableCompileCache(folder)
-  if (status === module.constants.compileCacheStatus.FAILED)
+  if (status !== module.constants.compileCacheStatus.FAILED) return
+  try {
     module.enableCompileCache(join(homedir(), '.cache/assistant'))
+  } catch {
+    // A user whom the system does not know has no home; without a cache it starts slower, no more.
+  }
 }
 
 function handOver() {
