@@ -6,6 +6,7 @@ import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { join } from 'node:path'
 import { setTimeout as wait } from 'node:timers/promises'
+import Database from 'better-sqlite3'
 import manifest from '../../package.json' with { type: 'json' }
 import { createHome, freePort, type Running, start } from '../e2e/program.ts'
 import { createDiscordServer, type DiscordServer } from '../fakes/discord-server.ts'
@@ -17,6 +18,7 @@ import { latencies, quantile, single } from './measure.ts'
 import { lookInto, probedHome, startProgram } from './probe.ts'
 
 const SAMPLES = 200
+const WARM_UP = 20
 const PRINTING = 10
 const TERMINAL = ['@bomb.sh/tab', 'cli-spinners', 'get-east-asian-width', 'log-update']
 /** What the program has loaded with both chats: every dependency but what only a terminal needs. Imported and nothing done. */
@@ -118,11 +120,11 @@ async function discordAnswer(interaction: FakeInteraction): Promise<number> {
 
 async function repeat(ask: () => Promise<number>): Promise<number[]> {
   const all: number[] = []
-  for (let i = 0; i < SAMPLES + 20; i += 1) {
+  for (let i = 0; i < SAMPLES + WARM_UP; i += 1) {
     all.push(await ask())
     await wait(3)
   }
-  return all.slice(20)
+  return all.slice(WARM_UP)
 }
 
 async function alone(slack: SlackServer, ask: () => Promise<number>, more: readonly string[] = []): Promise<number[]> {
@@ -148,14 +150,26 @@ async function onDisk(slack: SlackServer): Promise<{ ours: number[]; bolt: numbe
     return slackAnswer(slack, { user: people[count % people.length] ?? '', text: `make file ${count}` })
   }
   using home = createHome({ ...settingsOfSlack(slack), ASSISTANT_API_PORT: String(await freePort()) })
-  const bolt = await alone(slack, ask, [join(home.folder, 'peer.db')])
+  const peerFile = join(home.folder, 'peer.db')
+  const bolt = await alone(slack, ask, [peerFile])
+  mustHoldAll(peerFile, 'request')
   await using program = start(home, ['chat'])
   while (slack.sockets === 0) await wait(10)
   for (const user of people) await slackAnswer(slack, { user, text: 'list' })
   await wait(1000)
   const ours = await repeat(ask)
   if (program.child.exitCode !== null) throw new Error(program.output().stderr)
+  mustHoldAll(join(home.folder, 'tasks.db'), 'task')
   return { ours, bolt }
+}
+
+/** What is refused is acknowledged too, and sooner: the figure counts only when every request has become a row. */
+function mustHoldAll(file: string, table: 'task' | 'request'): void {
+  const db = new Database(file, { readonly: true })
+  const rows = Number(db.prepare(`SELECT count(*) FROM ${table}`).pluck().get())
+  db.close()
+  const asked = SAMPLES + WARM_UP
+  if (rows < asked) throw new Error(`only ${rows} of ${asked} requests were stored in ${file}`)
 }
 
 async function discordAlone(discord: DiscordServer, ask: () => Promise<number>): Promise<number[]> {

@@ -1,4 +1,4 @@
-/** A task's log against the raw pipe on the same disk, interleaved in one run: what a step prints, the tail, and the live tail. */
+/** A task's log against Node's own pipe to a file on the same disk, interleaved in one run: what a step prints, the tail, and the live tail. */
 import { execFileSync, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { closeSync, openSync, rmSync, statSync, writeSync } from 'node:fs'
@@ -57,7 +57,7 @@ async function throughput(name: string, print: Print): Promise<readonly Figure[]
     unit: 'MB/s',
     rounds: print.rounds,
     peer: {
-      name: 'raw pipe to a file',
+      name: "Node's own pipe to a file",
       async measure() {
         const file = join(root, 'raw')
         const bare = await measured(print, () => pipeRaw(print, file))
@@ -86,7 +86,7 @@ async function throughput(name: string, print: Print): Promise<readonly Figure[]
       name: `${name}, longest stall`,
       unit: 'ms',
       ours: single(Math.max(...stalls.slice(1))),
-      peer: { name: 'raw pipe', ...single(Math.max(...rawStalls.slice(1))) },
+      peer: { name: "Node's own pipe to a file", ...single(Math.max(...rawStalls.slice(1))) },
       goal: { of: 'ours', atMost: 20 },
       note: 'without waiting for a processor',
     },
