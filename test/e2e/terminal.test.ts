@@ -15,9 +15,13 @@ async function startOnTerminal(more: Record<string, string>): Promise<string> {
     stdio: 'pipe',
   })
   let text = ''
+  let isAsked = false
   for await (const chunk of child.stdout) {
     text += String(chunk)
-    if (text.includes('Ctrl-C stops') && !text.includes('Stopping')) child.stdin.write('\x03')
+    if (isAsked || !text.includes('Ctrl-C stops')) continue
+    // Once: what is typed after it has ended is written to nobody.
+    isAsked = true
+    child.stdin.write('\x03')
   }
   return text
 }
