@@ -57,8 +57,13 @@ export async function runBench(options: BenchOptions): Promise<BenchResult> {
       result.atPoints.set(point, (result.atPoints.get(point) ?? 0) + 1)
       outlived.push(lookForSurvivors(mark))
     }
-    const unsettled = await settle({ people, program, folder: home.folder })
+    let unsettled = await settle({ people, program, folder: home.folder })
     const codes = await program.stop()
+    // What arrives while it is being stopped waits for the next start.
+    while (unsettled === undefined && openIn(home.folder) !== '') {
+      unsettled = await settle({ people, program, folder: home.folder })
+      codes.push(...(await program.stop()))
+    }
     Object.assign(result, lookAtAll(world))
     if (unsettled !== undefined) result.violations.push(unsettled)
     for (const code of codes) if (code !== 0) result.violations.push(`a stop ended with ${code}`)
