@@ -7,8 +7,9 @@ import type { Round, Task } from './task.ts'
  * say so, or to plan a repair. Undefined for a round that has not come so far, and for one whose step was stopped from outside.
  */
 export function endOfRound({ steps }: Round): { index: number; end: StepEnd } | undefined {
-  const last = steps.findLast(({ state }) => state === 'running' || state === 'ended')
-  if (last?.end == null || last.end.kind === 'cancelled') return undefined
+  if (steps.some(({ state, end }) => state === 'running' || end?.kind === 'cancelled')) return undefined
+  const last = steps.findLast(({ state }) => state === 'ended')
+  if (last?.end == null) return undefined
   const isOver = !isSuccess(last.end) || steps.every(({ state }) => state !== 'waiting')
   return isOver ? { index: last.index, end: last.end } : undefined
 }

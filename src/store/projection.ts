@@ -31,17 +31,17 @@ const NOTHING: TaskChange = {}
 
 export function createProjection(db: Database): Project {
   const inputsReady = db.prepare<[number]>('UPDATE task SET inputs_ready = 1 WHERE id = ?')
-  const waiting = db.prepare<[number, number], { one: number }>(
-    `SELECT 1 AS one FROM step WHERE task_id = CAST(? AS INTEGER) AND round = CAST(? AS INTEGER) AND state = 'waiting' LIMIT 1`,
+  const unfinished = db.prepare<[{ id: number; round: number; hasFailed: number }], { one: number }>(
+    `SELECT 1 AS one FROM step WHERE task_id = CAST(@id AS INTEGER) AND round = CAST(@round AS INTEGER)
+       AND (state = 'running' OR ending ->> 'kind' = 'cancelled' OR (state = 'waiting' AND @hasFailed = 0)) LIMIT 1`,
   )
   const steps = createStepWriter(db)
   const projectPlan = createPlanProjection(db)
   const projectEnd = createEndProjection(db)
 
   /** As core's endOfRound: after the last step, and after one that failed. */
-  function isRoundOver(row: TaskRow, end: StepEnd): boolean {
-    if (end.kind === 'cancelled') return false
-    return !isSuccess(end) || waiting.get(row.id, row.round) === undefined
+  function isRoundOver({ id, round }: TaskRow, end: StepEnd): boolean {
+    return unfinished.get({ id, round, hasFailed: isSuccess(end) ? 0 : 1 }) === undefined
   }
 
   return (row, event, now) => {
