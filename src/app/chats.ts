@@ -81,6 +81,11 @@ export function chatsOn(config: Config): readonly ChatName[] {
   return CHAT_NAMES.filter((name) => chatPrograms[name].hasTokens(config))
 }
 
+/** The others. */
+export function chatsOff(config: Config): readonly ChatName[] {
+  return CHAT_NAMES.filter((name) => !chatPrograms[name].hasTokens(config))
+}
+
 function slackMode({ mode, appToken, signingSecret, port }: Config['slack']) {
   if (mode === 'http') {
     if (signingSecret !== null) return { kind: 'http', signingSecret, port } as const

@@ -8,7 +8,7 @@ import { type Actor, API_SCOPES } from '../core/actor.ts'
 import { COMMAND } from '../core/command.ts'
 import { SetupError } from '../core/errors.ts'
 import { knownBox } from './box.ts'
-import { chatPrograms } from './chats.ts'
+import { chatsOff } from './chats.ts'
 import { liveWorkers } from './live-workers.ts'
 import { programVersion } from './program-log.ts'
 import { systemClock } from './system-clock.ts'
@@ -111,7 +111,7 @@ async function openClient(config: Config, create: boolean): Promise<CliClient> {
     sandboxWarning: isOpen
       ? 'No sandbox: commands run with all that this program can reach (ASSISTANT_SANDBOX=none).'
       : null,
-    chatsOff: (['slack', 'discord'] as const).filter((name) => !chatPrograms[name].hasTokens(config)),
+    chatsOff: chatsOff(config),
     workerElsewhere: async () => (await liveWorkers(parts.store, config.worker.lease)).length > 0,
     async startWorker({ only }) {
       const { startWorkerRole } = await import('./worker-role.ts')
