@@ -168,7 +168,8 @@ describe('a store that cannot be used', () => {
     const { home, api } = await homeWithApi()
     using _home = home
     await using program = await startReady(home)
-    const db = new DatabaseSync(join(home.folder, 'tasks.db'))
+    // The program may be writing just now: this one waits for its turn, as any other would.
+    const db = new DatabaseSync(join(home.folder, 'tasks.db'), { timeout: 10_000 })
     db.exec('BEGIN IMMEDIATE')
     const submitted = api.submit('!echo patience')
     await new Promise((resolve) => setTimeout(resolve, 3000))
