@@ -114,6 +114,14 @@ describe('the tree', () => {
     expect(folders.map((entry) => entry.name).filter((name) => !allowed.has(name))).toEqual([])
   })
 
+  it('waits in one place only, which says for how long', () => {
+    const waits = /\bvi\.wait(For|Until)\(/
+    const waiting = readdirSync(join(root, 'test'), { recursive: true, encoding: 'utf8' })
+      .filter((name) => name.endsWith('.ts') && !name.includes('node_modules'))
+      .filter((name) => waits.test(readFileSync(join(root, 'test', name), 'utf8')))
+    expect(waiting).toEqual(['eventually.ts'])
+  })
+
   it('names no machine', () => {
     const named = files.filter((file) => /\/(home|work|root|Users)\/[a-z]/.test(readFileSync(join(root, file), 'utf8')))
     expect(named).toEqual([])

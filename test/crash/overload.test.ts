@@ -46,12 +46,12 @@ it('from Slack they are accepted, taken in turn between people, and told where t
   for (let number = 0; number < 35; number += 1) ask(greedy, 'echo')
   for (const user of others) for (let number = 0; number < 18; number += 1) ask(user, 'echo')
   const refused = () => slack.world.ephemerals.filter(({ text }) => text.includes('as many as one person may')).length
-  await expect.poll(() => [accepted().length, refused()], { timeout: 90_000, interval: 250 }).toEqual([30 + 9 * 18, 7])
+  await expect.poll(() => [accepted().length, refused()], { interval: 250 }).toEqual([30 + 9 * 18, 7])
 
   // A card in the queue says where it stands.
   const waiting = () =>
     slack.world.messages.filter(({ blocks }) => /[0-9](?:st|nd|rd|th) in line/.test(visibleText(blocks)))
-  await expect.poll(() => waiting().length, { timeout: 60_000, interval: 250 }).toBeGreaterThan(0)
+  await expect.poll(() => waiting().length, { interval: 250 }).toBeGreaterThan(0)
 
   // From here on everybody waits, and everybody gets a turn.
   for (const id of [1, 2]) {
@@ -59,7 +59,7 @@ it('from Slack they are accepted, taken in turn between people, and told where t
     expect((await fetch(`http://127.0.0.1:${api.port}/tasks/${id}/cancel`, init)).status).toBe(200)
   }
   const claimed = () => look?.events(0).flatMap(({ event, taskId }) => (event.kind === 'claimed' ? [taskId] : [])) ?? []
-  await expect.poll(() => claimed().length, { timeout: 60_000, interval: 250 }).toBeGreaterThanOrEqual(2 + 30)
+  await expect.poll(() => claimed().length, { interval: 250 }).toBeGreaterThanOrEqual(2 + 30)
   const who = new Map(accepted().map(({ id, requester_user }) => [id, requester_user]))
   for (const from of [2, 12, 22]) {
     const ten = claimed().slice(from, from + 10)
@@ -127,7 +127,7 @@ it('over the API they are stored, in turn between people, and say where they sta
     [greedy, stuck],
     [last, held],
   ] as const) {
-    await expect.poll(async () => (await task(person, id)).status, { timeout: 30_000 }).toBe('running')
+    await expect.poll(async () => (await task(person, id)).status).toBe('running')
   }
 
   const wave = (person: string, count: number) => Array.from({ length: count }, (_, at) => ask(person, `!echo ${at}`))
@@ -173,7 +173,7 @@ it('over the API they are stored, in turn between people, and say where they sta
   const owner = new Map(look?.tasks().map(({ id, requester_user }) => [id, requester_user]))
   const turns = () => look?.events(0).flatMap(({ event, taskId }) => (event.kind === 'claimed' ? [taskId] : [])) ?? []
   expect((await call(last, `/tasks/${held}/cancel`, { method: 'POST', body: '{}' })).status).toBe(200)
-  await expect.poll(() => turns().length, { timeout: 60_000, interval: 250 }).toBeGreaterThan(2 + 20)
+  await expect.poll(() => turns().length, { interval: 250 }).toBeGreaterThan(2 + 20)
   const first = turns().slice(2, 22)
   for (const ten of [first.slice(0, 10), first.slice(10)]) {
     expect(new Set(ten.map((id) => owner.get(id))).size).toBe(10)
@@ -204,20 +204,20 @@ it('a thread that hangs and a task that never ends hold up nobody else; a channe
   const gate = Promise.withResolvers<void>()
   slack.faults.next('chat.postMessage', { kind: 'gate', gate: gate.promise })
   ask('C0STUCK', 'sleep 1000')
-  await expect.poll(() => slack.calls('chat.postMessage').length, { timeout: 30_000 }).toBe(1)
+  await expect.poll(() => slack.calls('chat.postMessage').length).toBe(1)
   ask('C0FREE', 'echo hello')
-  await expect.poll(() => said('C0FREE', /done in/), { timeout: 30_000 }).toBe(1)
+  await expect.poll(() => said('C0FREE', /done in/)).toBe(1)
   gate.resolve()
 
   for (const count of [3, 4]) {
     ask('C0STUCK', 'sleep 1000')
-    await expect.poll(stored, { timeout: 30_000 }).toBe(count)
+    await expect.poll(stored).toBe(count)
   }
   ask('C0STUCK', 'echo too much')
   const refused = () => slack.world.ephemerals.filter(({ text }) => text.includes('This channel has 3 tasks')).length
-  await expect.poll(refused, { timeout: 30_000 }).toBe(1)
+  await expect.poll(refused).toBe(1)
   ask('C0FREE', 'echo later')
-  await expect.poll(() => said('C0FREE', /[0-9](?:st|nd|rd|th) in line · (?:about|less)/), { timeout: 30_000 }).toBe(1)
+  await expect.poll(() => said('C0FREE', /[0-9](?:st|nd|rd|th) in line · (?:about|less)/)).toBe(1)
   expect(stored()).toBe(5)
   program.child.kill('SIGTERM')
   expect((await program.ended).code).toBe(0)

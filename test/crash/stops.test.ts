@@ -27,14 +27,14 @@ describe('a worker that stood still for longer than its lease', () => {
     await using face = await startReady(home, ['api'])
     await using first = await startReady(home, ['worker'])
     const { id } = await api.submit(`!echo begun; sh -c 'sleep 300; : ${mark}'`)
-    await expect.poll(() => processesWith(mark).length, { timeout: 20_000 }).toBeGreaterThan(0)
+    await expect.poll(() => processesWith(mark).length).toBeGreaterThan(0)
     first.child.kill('SIGSTOP')
     await using second = await startReady(home, ['worker'])
     const ended = await api.until(id, 'failed')
     expect(JSON.stringify(ended)).toContain('interrupted')
     const before = eventsOf(home.folder, id)
     first.child.kill('SIGCONT')
-    await expect.poll(() => processesWith(mark), { timeout: 10_000 }).toEqual([])
+    await expect.poll(() => processesWith(mark)).toEqual([])
     expect(eventsOf(home.folder, id)).toEqual(before)
     expect(before.filter((kind) => kind === 'step_started')).toHaveLength(1)
     // It works on, with what is new.
@@ -64,10 +64,10 @@ describe('SIGTERM', () => {
     const say = (text: string) => slack.user.say({ user: 'U0ANA', channel: 'C0BUILDS', text: `<@U0BOT> ${text}` })
     say(`!sh -c 'sleep 6; : ${mark}-short'`)
     say(`!sh -c 'sleep 300; : ${mark}-long'`)
-    await expect.poll(() => processesWith(`${mark}-long`).length, { timeout: 20_000 }).toBeGreaterThan(0)
-    await expect.poll(() => processesWith(`${mark}-short`).length, { timeout: 20_000 }).toBeGreaterThan(0)
+    await expect.poll(() => processesWith(`${mark}-long`).length).toBeGreaterThan(0)
+    await expect.poll(() => processesWith(`${mark}-short`).length).toBeGreaterThan(0)
     say('!echo never begun')
-    await expect.poll(() => storedIn(home.folder), { timeout: 20_000 }).toBe(3)
+    await expect.poll(() => storedIn(home.folder)).toBe(3)
     const before = Date.now()
     program.child.kill('SIGTERM')
     const { code, stderr } = await program.ended
@@ -92,14 +92,14 @@ describe('SIGTERM', () => {
     const mark = `twice${process.pid}`
     await using program = await startReady(home)
     await api.submit(`!sh -c 'sleep 300; : ${mark}'`)
-    await expect.poll(() => processesWith(mark).length, { timeout: 20_000 }).toBeGreaterThan(0)
+    await expect.poll(() => processesWith(mark).length).toBeGreaterThan(0)
     program.child.kill('SIGTERM')
     await program.printed('again leaves at once')
     program.child.kill('SIGTERM')
     const { code } = await program.ended
     expect(code).toBe(130)
-    await expect.poll(() => processesWith(mark), { timeout: 10_000 }).toEqual([])
-  }, 60_000)
+    await expect.poll(() => processesWith(mark)).toEqual([])
+  })
 })
 
 const hasTools = ['/usr/bin/systemd-notify', '/usr/bin/python3'].every((path) => existsSync(path))
@@ -122,10 +122,10 @@ describe.runIf(hasTools)('under systemd', () => {
       heard += text
     })
     try {
-      await expect.poll(() => heard, { timeout: 20_000 }).toContain('bound')
+      await expect.poll(() => heard).toContain('bound')
       const environment = { ...home.environment, NOTIFY_SOCKET: socket, WATCHDOG_USEC: '1000000' }
       await using program = start({ ...home, environment }, ['start'])
-      await expect.poll(() => heard.match(/WATCHDOG=1/g)?.length ?? 0, { timeout: 30_000 }).toBeGreaterThan(2)
+      await expect.poll(() => heard.match(/WATCHDOG=1/g)?.length ?? 0).toBeGreaterThan(2)
       expect(heard.indexOf('READY=1')).toBeGreaterThan(-1)
       expect(heard.indexOf('READY=1')).toBeLessThan(heard.indexOf('WATCHDOG=1'))
       // It stands still: no more signs of life, so that systemd would start it anew.

@@ -1,7 +1,8 @@
 /** Slack and Discord in trouble, by the real program: what the person in the thread sees, and what the operator sees. */
 import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { expect, test, vi } from 'vitest'
+import { expect, test } from 'vitest'
+import { eventually } from '../eventually.ts'
 import { rateLimited } from '../fakes/discord-server-faults.ts'
 import {
   ANA,
@@ -9,7 +10,6 @@ import {
   createChatWorld,
   discordMessages,
   discordWords,
-  eventually,
   inSlack,
   inThread,
   slackButton,
@@ -27,13 +27,13 @@ async function letGo(world: ChatWorld, taskId: number): Promise<void> {
 }
 
 function ready(world: ChatWorld, status: number): Promise<unknown> {
-  return vi.waitFor(async () => expect((await fetch(`${world.api}/readyz`)).status).toBe(status), { timeout: 90_000 })
+  return eventually(async () => expect((await fetch(`${world.api}/readyz`)).status).toBe(status))
 }
 
 async function ended(world: ChatWorld, taskId: number): Promise<void> {
-  await vi.waitFor(
+  await eventually(
     async () => expect((await run(world.home, ['show', String(taskId), '--json'])).stdout).toContain('"done"'),
-    { timeout: 90_000, interval: 300 },
+    300,
   )
 }
 
@@ -102,12 +102,9 @@ test('Slack: a deleted thread ends the telling, not the task; doctor names it', 
   world.slack.world.messages.splice(0)
   await letGo(world, 1)
   await ended(world, 1)
-  await vi.waitFor(
+  await eventually(
     async () => expect((await run(world.home, ['doctor'])).stdout).toContain('The thread has been deleted'),
-    {
-      timeout: 90_000,
-      interval: 500,
-    },
+    500,
   )
   expect(slackMessages(world)).toEqual([])
 })

@@ -122,10 +122,6 @@ export function discordWords(message: FakeMessage): string {
   return [message.content, ...textsOf(message.components), ...files].filter(Boolean).join('\n')
 }
 
-export function eventually<T>(check: () => T): Promise<T> {
-  return vi.waitFor(check, { timeout: 90_000, interval: 50 })
-}
-
 /** The one message of ours in the channel whose words have this. */
 export function inSlack(world: ChatWorld, words: string, channel?: string) {
   const found = slackMessages(world, channel).filter((message) => slackWords(message).includes(words))

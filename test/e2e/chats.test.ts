@@ -1,14 +1,14 @@
 /** Slack and Discord by the real program: real clients, store, sandbox and worker, and a model server that speaks Ollama's protocol. */
 import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { expect, test, vi } from 'vitest'
+import { expect, test } from 'vitest'
+import { eventually } from '../eventually.ts'
 import {
   ANA,
   BEN,
   createChatWorld,
   discordMessages,
   discordWords,
-  eventually,
   inSlack,
   inThread,
   slackButton,
@@ -269,10 +269,7 @@ test('Discord is away while a command ends and the program dies: back again, all
   await eventually(() => inThread(world, said.id, 'begun'))
   await server.down()
   await writeFile(join(world.home.folder, 'tasks', 'task-1', 'work', 'go'), '')
-  await vi.waitFor(async () => expect((await run(world.home, ['show', '1', '--json'])).stdout).toContain('"done"'), {
-    timeout: 90_000,
-    interval: 300,
-  })
+  await eventually(async () => expect((await run(world.home, ['show', '1', '--json'])).stdout).toContain('"done"'), 300)
   await world.kill()
   const screen = await (await world.start()).printed('Discord')
   expect(screen).toMatch(/✖ Discord +Discord cannot be reached .* Trying again\./)
@@ -280,7 +277,7 @@ test('Discord is away while a command ends and the program dies: back again, all
   expect((await run(world.home, ['doctor'])).stdout).toMatch(/not connected: discord/)
   await server.up()
   await eventually(() => inThread(world, said.id, 'Task #1 done'))
-  await vi.waitFor(async () => expect((await fetch(`${world.api}/readyz`)).status).toBe(200), { timeout: 90_000 })
+  await eventually(async () => expect((await fetch(`${world.api}/readyz`)).status).toBe(200))
   expect(discordMessages(world, said.id).map((message) => discordWords(message).split('\n')[0])).toEqual([
     expect.stringContaining('Done in'),
     expect.stringContaining('Task #1 done'),

@@ -42,10 +42,7 @@ describe('a person with a fresh clone', () => {
     expect(posted.status).toBe(201)
     expect(await posted.json()).toMatchObject({ id: 2, description: '!seq 1 5', parent_id: null })
     await expect
-      .poll(
-        async () => ((await (await fetch(`http://127.0.0.1:${port}/tasks/2`)).json()) as { status: string }).status,
-        { timeout: 30_000 },
-      )
+      .poll(async () => ((await (await fetch(`http://127.0.0.1:${port}/tasks/2`)).json()) as { status: string }).status)
       .toBe('done')
     const log = await (await fetch(`http://127.0.0.1:${port}/tasks/2/logs?lines=200`)).text()
     expect(log).toMatch(/^1\n2\n3\n4\n5$/m)

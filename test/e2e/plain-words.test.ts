@@ -72,7 +72,7 @@ describe('a task in plain words', () => {
     })
     using home = createHome({ OLLAMA_HOST: ollama.host, ASSISTANT_MODEL: 'test' })
     await using running = start(home, ['run', 'think about it'])
-    await expect.poll(() => ollama.chats.length, { timeout: 30_000 }).toBe(1)
+    await expect.poll(() => ollama.chats.length).toBe(1)
     running.child.kill('SIGINT')
     expect((await running.ended).code).toBe(130)
     expect(ollama.hungUp).toBe(1)

@@ -1,9 +1,10 @@
-import { describe, expect, it, vi } from 'vitest'
+import { describe, expect, it } from 'vitest'
 import { shortHash } from '../../src/core/approval.ts'
 import type { Place, Task } from '../../src/core/task.ts'
 import type { PlanVerdict } from '../../src/core/verdict.ts'
 import type { ReplyRequest } from '../../src/ports/inbox.ts'
 import { StoreError } from '../../src/ports/store.ts'
+import { eventually } from '../eventually.ts'
 import { type Assembly, assemble, LOCAL, OPEN_ACCESS, person } from '../fakes/assembly.ts'
 import { scriptedPlan } from '../fakes/scripted-planner.ts'
 
@@ -395,9 +396,7 @@ describe('children', () => {
     await using assembly = await assemble({ replies: [['echo kept > a', 'sleep 1000', 'cat a']] })
     const worker = await assembly.startWorker()
     const { id } = await submit(assembly, 'three steps')
-    await expect
-      .poll(async () => (await assembly.store.get(id))?.rounds[0]?.steps[1]?.state, { timeout: 30_000 })
-      .toBe('running')
+    await expect.poll(async () => (await assembly.store.get(id))?.rounds[0]?.steps[1]?.state).toBe('running')
     await assembly.passing(worker.stop(true))
     const interrupted = await assembly.until(id)
     expect(interrupted).toMatchObject({ status: 'failed', failure: { reason: 'interrupted', step: 1 } })
@@ -634,7 +633,7 @@ describe('questions', () => {
     const iterator = followed.lines[Symbol.asyncIterator]()
     const idle = assembly.clock.waiting
     const end = iterator.next()
-    await vi.waitFor(() => expect(assembly.clock.waiting).toBeGreaterThan(idle), { timeout: 10_000 })
+    await eventually(() => expect(assembly.clock.waiting).toBeGreaterThan(idle))
     await assembly.inbox.act(ana, { verb: 'cancel', taskId: id, hash: null })
     expect(await end).toMatchObject({ done: true })
   })

@@ -1,8 +1,9 @@
 import { createServer } from 'node:net'
-import { afterEach, describe, expect, test, vi } from 'vitest'
+import { afterEach, describe, expect, test } from 'vitest'
 import type { PlanningPhase } from '../../src/core/task.ts'
 import { createPlanner, type PlannerOptions } from '../../src/planner/planner.ts'
 import type { PlanRequest } from '../../src/ports/planner.ts'
+import { eventually } from '../eventually.ts'
 import { type ManualClock, manualClock } from '../fakes/manual-clock.ts'
 import { type FakeOllamaServer, type FakeReply, startOllamaServer } from '../fakes/ollama-server.ts'
 
@@ -56,7 +57,7 @@ function gate() {
 }
 
 async function expectNoTimers(clock: ManualClock) {
-  await vi.waitFor(() => expect(clock.waiting).toBe(0))
+  await eventually(() => expect(clock.waiting).toBe(0))
 }
 
 describe('a plan', () => {
@@ -176,7 +177,7 @@ describe('an unusable reply', () => {
     const endless = { content: ' '.repeat(8 * 1024 * 1024), chunkLength: 16 * 1024 }
     const { server, plan } = await setUp([endless, GOOD])
     expect(await plan()).toMatchObject({ kind: 'plan' })
-    await vi.waitFor(() => expect(server.hungUp).toBe(1))
+    await eventually(() => expect(server.hungUp).toBe(1))
     expect(server.chats[1]?.messages.at(-1)?.content).toContain('256 KiB')
   })
 })
@@ -184,7 +185,7 @@ describe('an unusable reply', () => {
 describe('the model server', () => {
   test('that is not there is unreachable, with its address', async () => {
     const socket = createServer().listen(0, '127.0.0.1')
-    await vi.waitFor(() => expect(socket.listening).toBe(true))
+    await eventually(() => expect(socket.listening).toBe(true))
     const address = socket.address()
     const port = typeof address === 'object' ? address?.port : 0
     await new Promise((resolve) => socket.close(resolve))
@@ -216,7 +217,7 @@ describe('the model server', () => {
       loaded: false,
     })
     const planned = plan()
-    await vi.waitFor(() => expect(phases.map((phase) => phase.kind)).toEqual(['asking_model', 'loading_model']))
+    await eventually(() => expect(phases.map((phase) => phase.kind)).toEqual(['asking_model', 'loading_model']))
     clock.advance(10 * 60_000)
     loading.open()
     expect(await planned).toMatchObject({ kind: 'plan' })
@@ -236,10 +237,10 @@ describe('the model server', () => {
     const never = gate()
     const { server, plan, clock } = await setUp([{ content: GOOD, beforeHeaders: never.promise }])
     const planned = expect(plan()).rejects.toMatchObject({ code: 'timeout', message: expect.stringContaining('900 s') })
-    await vi.waitFor(() => expect(server.chats).toHaveLength(1))
+    await eventually(() => expect(server.chats).toHaveLength(1))
     clock.advance(COLD_MS)
     await planned
-    await vi.waitFor(() => expect(server.hungUp).toBe(1))
+    await eventually(() => expect(server.hungUp).toBe(1))
     never.open()
     await expectNoTimers(clock)
   })
@@ -252,9 +253,9 @@ describe('the model server', () => {
       code: 'timeout',
       message: expect.stringContaining('silent'),
     })
-    await vi.waitFor(() => expect(phases.at(-1)?.kind).toBe('loading_model'))
+    await eventually(() => expect(phases.at(-1)?.kind).toBe('loading_model'))
     loading.open()
-    await vi.waitFor(() => expect(phases.at(-1)?.kind).toBe('asking_model'))
+    await eventually(() => expect(phases.at(-1)?.kind).toBe('asking_model'))
     clock.advance(IDLE_MS)
     await planned
     never.open()
@@ -265,10 +266,10 @@ describe('the model server', () => {
       const never = gate()
       const { server, plan, abort, clock } = await setUp([{ content: GOOD, [where]: never.promise }])
       const planned = expect(plan()).rejects.toBe('cancelled by a person')
-      await vi.waitFor(() => expect(server.chats).toHaveLength(1))
+      await eventually(() => expect(server.chats).toHaveLength(1))
       abort.abort('cancelled by a person')
       await planned
-      await vi.waitFor(() => expect(server.hungUp).toBe(1))
+      await eventually(() => expect(server.hungUp).toBe(1))
       never.open()
       await expectNoTimers(clock)
     }
@@ -336,7 +337,7 @@ describe('the model server', () => {
       new Promise((_resolve, reject) => init?.signal?.addEventListener('abort', () => reject(init.signal?.reason)))
     const { planner, clock } = await setUp([], { options: { fetch: hanging } })
     const status = planner.status()
-    await vi.waitFor(() => expect(clock.waiting).toBe(1))
+    await eventually(() => expect(clock.waiting).toBe(1))
     clock.advance(2000)
     expect(await status).toMatchObject({ reachable: false })
   })
@@ -369,7 +370,7 @@ describe('a summary', () => {
     const never = gate()
     const { planner, server, abort, clock } = await setUp([{ content: 'x', beforeHeaders: never.promise }])
     const text = planner.summarize({ ...REQUEST, history }, { signal: abort.signal })
-    await vi.waitFor(() => expect(server.chats).toHaveLength(1))
+    await eventually(() => expect(server.chats).toHaveLength(1))
     clock.advance(90_000)
     expect(await text).toBeUndefined()
     never.open()
@@ -379,7 +380,7 @@ describe('a summary', () => {
     const never = gate()
     const { planner, server, abort } = await setUp([{ content: 'x', beforeHeaders: never.promise }])
     const text = expect(planner.summarize({ ...REQUEST, history }, { signal: abort.signal })).rejects.toThrow('stop')
-    await vi.waitFor(() => expect(server.chats).toHaveLength(1))
+    await eventually(() => expect(server.chats).toHaveLength(1))
     abort.abort(new Error('stop'))
     await text
     never.open()

@@ -1,4 +1,3 @@
-import { vi } from 'vitest'
 import type { PlannedRound, TaskEvent } from '../../src/core/events.ts'
 import type { NewTask, Store } from '../../src/ports/store.ts'
 import type { Workspace } from '../../src/ports/workspace.ts'
@@ -105,7 +104,6 @@ export async function openReporter(
     texts: () => chat.messages.filter((message) => !message.deleted).map((message) => message.text),
     async [Symbol.asyncDispose]() {
       await self.reporter[Symbol.asyncDispose]()
-      await vi.waitFor(() => undefined)
       await bench[Symbol.asyncDispose]()
     },
   }

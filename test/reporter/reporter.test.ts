@@ -1,5 +1,6 @@
-import { describe, expect, it, vi } from 'vitest'
+import { describe, expect, it } from 'vitest'
 import { AdapterError } from '../../src/ports/chat-adapter.ts'
+import { eventually } from '../eventually.ts'
 import { ANA } from '../store/store-helpers.ts'
 import { doneEvent, openReporter, ROUND } from './reporter-bench.ts'
 
@@ -35,10 +36,10 @@ describe('a task in its thread', () => {
     const hanging = Promise.withResolvers<void>()
     bench.chat.holdMarks = hanging.promise
     const id = await bench.submit()
-    await vi.waitFor(() => expect(bench.chat.marks).toEqual(['🕒 thread-1']))
+    await eventually(() => expect(bench.chat.marks).toEqual(['🕒 thread-1']))
     await bench.run(id)
     await bench.finish(id, 'There are 3 files.')
-    await vi.waitFor(() => expect(bench.texts().at(-1)).toContain('There are 3 files.'))
+    await eventually(() => expect(bench.texts().at(-1)).toContain('There are 3 files.'))
     expect(bench.texts()[0]).toContain('🕒 Queued')
     hanging.resolve()
     await bench.pass(1000)

@@ -131,9 +131,9 @@ describe('an approval', () => {
       return (await assembly.events(task.id)).filter((kind) => /remind|expire/.test(kind))
     }
     clock.advance(23 * 3_600_000)
-    await expect.poll(kinds, { timeout: 10_000 }).toEqual(['reminded'])
+    await expect.poll(kinds).toEqual(['reminded'])
     clock.advance(3_600_000)
-    await expect.poll(kinds, { timeout: 10_000 }).toEqual(['reminded', 'expired'])
+    await expect.poll(kinds).toEqual(['reminded', 'expired'])
     expect(await act(assembly, eve, 'approve', task)).toMatchObject({
       kind: 'conflict',
       sentence: expect.stringContaining('has expired'),

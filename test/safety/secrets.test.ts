@@ -105,11 +105,11 @@ describe('secrets that the program knows', () => {
     expect(await stage.until(2)).toBe('done')
 
     stage.slack.user.say({ user: 'U0ANA', channel: 'C0BUILDS', text: `<@U0BOT> remember ${says}` })
-    await expect.poll(() => taskCount(stage), { timeout: 20_000 }).toBe(3)
+    await expect.poll(() => taskCount(stage)).toBe(3)
     expect(await stage.until(3)).toBe('done')
     const { ana, guildChannel, discord } = stage
     discord.people.say({ user: ana, channelId: guildChannel.id, content: `<@${discord.state.bot.id}> use ${says}` })
-    await expect.poll(() => taskCount(stage), { timeout: 20_000 }).toBe(4)
+    await expect.poll(() => taskCount(stage)).toBe(4)
     expect(await stage.until(4)).toBe('failed')
     expect(await (await stage.get('/tasks/4')).json()).toMatchObject({
       end: { reason: 'denied_by_policy', detail: expect.stringContaining('it holds a secret') },
@@ -134,7 +134,7 @@ describe('secrets that the program knows', () => {
       await stage.get(path)
     for (const args of [['list'], ['list', '--json'], ['audit'], ['audit', '--json'], ['doctor', '--live']])
       await stage.cli(...args)
-    await expect.poll(() => stage.slack.calls('chat.postMessage').length, { timeout: 20_000 }).toBeGreaterThan(1)
+    await expect.poll(() => stage.slack.calls('chat.postMessage').length).toBeGreaterThan(1)
 
     const places = stage.everything()
     expect([...places.keys()].filter((place) => /tasks\.db(-wal)?$/.test(place)).length).toBeGreaterThan(0)
@@ -149,9 +149,7 @@ describe('secrets that the program knows', () => {
   it('are in the environment and command line of no child', async () => {
     await using stage = await openStage([], OPTIONS)
     await stage.post('/tasks', { description: '!echo started; sleep 300' })
-    await expect
-      .poll(async () => await (await stage.get('/tasks/1/logs')).text(), { timeout: 30_000 })
-      .toMatch(/^started$/m)
+    await expect.poll(async () => await (await stage.get('/tasks/1/logs')).text()).toMatch(/^started$/m)
     const children = descendants(stage.program.child.pid ?? 0)
     expect(children.length).toBeGreaterThan(0)
     // What the operator gives to tasks is theirs to see.

@@ -104,15 +104,12 @@ export async function openStage(replies: readonly FakeReply[], options: StageOpt
       const wanted = statuses.length === 0 ? FINAL : [...statuses, ...FINAL]
       let status = ''
       await expect
-        .poll(
-          async () => {
-            const response = await fetch(`${api}/tasks/${taskId}`, { headers: authorization })
-            const task: unknown = await response.json()
-            status = typeof task === 'object' && task !== null && 'status' in task ? String(task.status) : ''
-            return wanted.includes(status)
-          },
-          { timeout: 50_000 },
-        )
+        .poll(async () => {
+          const response = await fetch(`${api}/tasks/${taskId}`, { headers: authorization })
+          const task: unknown = await response.json()
+          status = typeof task === 'object' && task !== null && 'status' in task ? String(task.status) : ''
+          return wanted.includes(status)
+        })
         .toBe(true)
       return status
     },

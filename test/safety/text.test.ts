@@ -47,9 +47,9 @@ it('stays text: in the log, the terminal, the API, Slack and Discord it forges n
   expect(await stage.until(4)).toBe('done')
   await stage.get('/tasks/1/logs')
   await stage.get('/tasks/1/logs?lines=all')
-  await expect.poll(() => JSON.stringify(parts(stage.slack).texts), { timeout: 20_000 }).toContain('Task #2 done')
+  await expect.poll(() => JSON.stringify(parts(stage.slack).texts)).toContain('Task #2 done')
   const said = () => [...discord.state.messages.values()].filter(({ author }) => author.id === discord.state.bot.id)
-  await expect.poll(() => JSON.stringify(said()), { timeout: 20_000 }).toContain('Task #4 done')
+  await expect.poll(() => JSON.stringify(said())).toContain('Task #4 done')
 
   // The log file: only the task's own tag begins a line.
   const folder = join(stage.home.folder, 'tasks/task-1/log')

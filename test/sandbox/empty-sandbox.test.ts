@@ -1,8 +1,9 @@
 import { rm } from 'node:fs/promises'
-import { describe, expect, it, vi } from 'vitest'
+import { describe, expect, it } from 'vitest'
 import { SandboxError } from '../../src/ports/sandbox.ts'
 import { createBubblewrapSandbox } from '../../src/sandbox/bubblewrap.ts'
 import { SUPERVISOR_PATH } from '../../src/sandbox/shell-programs.ts'
+import { eventually } from '../eventually.ts'
 import { approved, taskBench } from './task-bench.ts'
 
 describe('a sandbox that was started before there was a plan', () => {
@@ -10,9 +11,9 @@ describe('a sandbox that was started before there was a plan', () => {
   it.runIf(process.getuid?.() === 0)('is replaced when it was killed before the plan came', async () => {
     await using bench = taskBench(createBubblewrapSandbox)
     await using empty = bench.sandbox.start(bench.task)
-    await vi.waitFor(() => expect(bench.survivors().join()).toContain(` ${SUPERVISOR_PATH} `), 10_000)
+    await eventually(() => expect(bench.survivors().join()).toContain(` ${SUPERVISOR_PATH} `))
     for (const survivor of bench.survivors()) process.kill(Number.parseInt(survivor, 10), 'SIGKILL')
-    await vi.waitFor(() => expect(bench.survivors()).toEqual([]), 10_000)
+    await eventually(() => expect(bench.survivors()).toEqual([]))
     // A turn of the loop, in which the program is told.
     await new Promise((resolve) => setImmediate(resolve))
     bench.adopt(empty.open(approved(['true'])))

@@ -2,9 +2,10 @@ import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { chownSync, closeSync, openSync, readdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { describe, expect, it, vi } from 'vitest'
+import { describe, expect, it } from 'vitest'
 import { createBubblewrapSandbox } from '../../src/sandbox/bubblewrap.ts'
 import { createUnsandboxed } from '../../src/sandbox/unsandboxed.ts'
+import { eventually } from '../eventually.ts'
 import { processesOf, taskBench } from './task-bench.ts'
 
 const OWNER = new URL('../fixtures/sandbox-owner.ts', import.meta.url).pathname
@@ -23,7 +24,7 @@ async function startOwner(kind: 'bubblewrap' | 'none', work: string, state: stri
   child.stdout?.on('data', (chunk) => {
     printed += String(chunk)
   })
-  await vi.waitFor(() => expect(printed).toMatch(/started.*(descriptor|secret)/s), 30_000)
+  await eventually(() => expect(printed).toMatch(/started.*(descriptor|secret)/s))
   return { child, printed: () => printed }
 }
 
@@ -38,7 +39,7 @@ describe('a program that was killed in the middle of a task', () => {
     expect(processesOf('mark-of-the-killed', owner?.uid).length).toBeGreaterThan(0)
     child.kill('SIGKILL')
     await once(child, 'exit')
-    await vi.waitFor(() => expect(processesOf('mark-of-the-killed', owner?.uid)).toEqual([]), 10_000)
+    await eventually(() => expect(processesOf('mark-of-the-killed', owner?.uid)).toEqual([]))
     expect(readdirSync(state).filter((name) => name.startsWith(`run-${child.pid}-`))).toHaveLength(1)
     await bench.sandbox.sweep()
     expect(readdirSync(state).filter((name) => name.startsWith(`run-${child.pid}-`))).toEqual([])
@@ -52,7 +53,7 @@ describe('a program that was killed in the middle of a task', () => {
     child.kill('SIGKILL')
     await once(child, 'exit')
     await bench.sandbox.sweep()
-    await vi.waitFor(() => expect(processesOf('mark-of-the-unprotected', undefined)).toEqual([]), 10_000)
+    await eventually(() => expect(processesOf('mark-of-the-unprotected', undefined)).toEqual([]))
   })
 
   it('does not sweep what a program that is alive uses', async () => {

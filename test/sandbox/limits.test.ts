@@ -11,7 +11,7 @@ describe.runIf(process.getuid?.() === 0)('as root, each limit of a task ends it 
     expect(ends).toEqual([end])
     await bench.dispose()
     expect(bench.survivors()).toEqual([])
-    await expect.poll(groupsLeft, { timeout: 10_000 }).toEqual([])
+    await expect.poll(groupsLeft).toEqual([])
   })
 
   it('a step that ends the supervisor is told as the end of the sandbox', async () => {
@@ -46,7 +46,7 @@ describe.runIf(process.getuid?.() === 0)('as root, each limit of a task ends it 
     expect(report.strength).toBe('full')
     // Until then a launcher may wait for a task in a group of its own.
     await bench.dispose()
-    await expect.poll(groupsLeft, { timeout: 10_000 }).toEqual([])
+    await expect.poll(groupsLeft).toEqual([])
   })
 })
 

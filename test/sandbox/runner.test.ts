@@ -29,7 +29,7 @@ async function between(action: string, next: string) {
   await using bench = taskBench(createBubblewrapSandbox)
   const commands = [toTheNextRunner(action), next]
   await runOne(bench, commands, 0)
-  await expect.poll(() => bench.directory(), { timeout: 20_000 }).toContain('acted')
+  await expect.poll(() => bench.directory()).toContain('acted')
   return { ...(await runOne(bench, commands, 1)), files: await bench.directory() }
 }
 
@@ -58,7 +58,7 @@ describe('the runner that waits for the next step', () => {
     await using bench = taskBench(createBubblewrapSandbox)
     const commands = ['sh -c \'trap "echo >cleaned; exit" TERM; echo >ready; while :; do sleep 0.01; done\' &', 'true']
     await runOne(bench, commands, 0)
-    await expect.poll(() => bench.directory(), { timeout: 20_000 }).toContain('ready')
+    await expect.poll(() => bench.directory()).toContain('ready')
     await bench.dispose()
     expect(await bench.directory()).toContain('cleaned')
     expect(bench.survivors()).toEqual([])

@@ -4,9 +4,10 @@ import { existsSync, mkdirSync, readdirSync, statSync, writeFileSync } from 'nod
 import { createServer } from 'node:net'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
-import { expect, test, vi } from 'vitest'
+import { expect, test } from 'vitest'
 import type { Change } from '../../src/ports/store.ts'
 import { createStore } from '../../src/store/create-store.ts'
+import { eventually } from '../eventually.ts'
 import { manualClock } from '../fakes/manual-clock.ts'
 import { applied, by, cancelled, openBench, quietLogger, submit } from './store-helpers.ts'
 
@@ -49,16 +50,10 @@ test('a change rings the watchers of another process, and its change rings ours,
   const heard: Change[] = []
   bench.store.watch((change) => heard.push(change))
   expect(await echo.line()).toBe('ready')
-  await vi.waitFor(
-    () => expect(readdirSync(`${bench.file}.wake`).filter((n) => n.endsWith('.sock'))).toHaveLength(2),
-    10_000,
-  )
+  await eventually(() => expect(readdirSync(`${bench.file}.wake`).filter((n) => n.endsWith('.sock'))).toHaveLength(2))
   const id = await submit(bench.store)
-  await vi.waitFor(async () => expect((await bench.store.get(id))?.status).toBe('cancelled'), 10_000)
-  await vi.waitFor(
-    () => expect(heard.filter((change) => change.kind === 'task').length).toBeGreaterThanOrEqual(2),
-    10_000,
-  )
+  await eventually(async () => expect((await bench.store.get(id))?.status).toBe('cancelled'))
+  await eventually(() => expect(heard.filter((change) => change.kind === 'task').length).toBeGreaterThanOrEqual(2))
   expect(heard).toContainEqual({ kind: 'delivery', taskId: id })
   echo.child.kill('SIGTERM')
   await once(echo.child, 'exit')
@@ -70,12 +65,12 @@ test('the socket of a process that was killed is removed by the next one that ri
   await using echo = start('store-echo.ts', bench.file)
   expect(await echo.line()).toBe('ready')
   const sockets = () => readdirSync(`${bench.file}.wake`)
-  await vi.waitFor(() => expect(sockets().filter((name) => name.endsWith('.sock'))).toHaveLength(1), 10_000)
+  await eventually(() => expect(sockets().filter((name) => name.endsWith('.sock'))).toHaveLength(1))
   echo.child.kill('SIGKILL')
   await once(echo.child, 'exit')
   expect(sockets()).toHaveLength(1)
   await submit(bench.store)
-  await vi.waitFor(() => expect(sockets()).toEqual([]), 10_000)
+  await eventually(() => expect(sockets()).toEqual([]))
 })
 
 test('two stores ring each other through a folder whose path is too long for a socket', async () => {
@@ -87,10 +82,10 @@ test('two stores ring each other through a folder whose path is too long for a s
   await using two = await createStore(options)
   const heard: Change[] = []
   two.watch((change) => heard.push(change))
-  await vi.waitFor(() => expect(readdirSync(`${options.file}.wake`).filter((n) => n.endsWith('.sock'))).toHaveLength(1))
+  await eventually(() => expect(readdirSync(`${options.file}.wake`).filter((n) => n.endsWith('.sock'))).toHaveLength(1))
   expect(statSync(`${options.file}.wake`).mode & 0o777).toBe(0o700)
   const id = await submit(one)
-  await vi.waitFor(() => expect(heard).toContainEqual({ kind: 'task', taskId: id }), 10_000)
+  await eventually(() => expect(heard).toContainEqual({ kind: 'task', taskId: id }))
 })
 
 test('a missed ring is made good by the slow look at the file', async () => {
@@ -123,10 +118,7 @@ test('a line that is no ring of ours is taken as a hint to look, and a watcher t
   })
   const watching = store.watch((change) => heard.push(change))
   await applied(bench.store, await submit(store), cancelled())
-  await vi.waitFor(
-    () => expect(heard.filter((change) => change.kind === 'task').length).toBeGreaterThanOrEqual(2),
-    10_000,
-  )
+  await eventually(() => expect(heard.filter((change) => change.kind === 'task').length).toBeGreaterThanOrEqual(2))
   expect(lines.join()).toContain('a watcher of the store failed')
   watching[Symbol.dispose]()
   heard.length = 0

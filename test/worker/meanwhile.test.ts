@@ -1,7 +1,8 @@
 /** What is done beside something else: the sandbox beside the plan, the answer beside the sandbox's end. */
-import { describe, expect, it, vi } from 'vitest'
+import { describe, expect, it } from 'vitest'
 import type { EmptySandbox, Sandbox } from '../../src/ports/sandbox.ts'
 import { processesWith } from '../crash/processes.ts'
+import { eventually } from '../eventually.ts'
 import { type Assembly, assemble, LOCAL } from '../fakes/assembly.ts'
 import { scriptedPlan, scriptedPlanner } from '../fakes/scripted-planner.ts'
 
@@ -63,7 +64,7 @@ describe('the sandbox of a task', () => {
     await using assembly = await assemble({ replies: [{ kind: 'answer', answer: 'Four.', model: 'm' }] })
     const seen = await startWatched(assembly)
     await assembly.until((await assembly.ask('what is 2 + 2?')).id)
-    await vi.waitFor(() => expect(seen).toEqual(['started', 'ended']))
+    await eventually(() => expect(seen).toEqual(['started', 'ended']))
   })
 
   it('is ended while the plan waits for a person, and a new one is there for what was approved', async () => {
@@ -71,7 +72,7 @@ describe('the sandbox of a task', () => {
     const seen = await startWatched(assembly)
     const { id } = await assembly.ask('touch it')
     await assembly.until(id, 'awaiting_approval')
-    await vi.waitFor(() => expect(seen).toEqual(['started', 'ended']))
+    await eventually(() => expect(seen).toEqual(['started', 'ended']))
     await assembly.inbox.act(LOCAL, { verb: 'approve', taskId: id, hash: null })
     expect(await assembly.until(id)).toMatchObject({ status: 'done', outputs: { files: 1 } })
     expect(seen).toEqual(['started', 'ended', 'a new one'])
@@ -115,7 +116,7 @@ describe('what the model is busy with', () => {
     await asked.promise
     expect((await assembly.store.get(id))?.phase).toBeNull()
     assembly.clock.advance(250)
-    await vi.waitFor(async () => expect((await assembly.store.get(id))?.phase).toMatchObject({ kind: 'asking_model' }))
+    await eventually(async () => expect((await assembly.store.get(id))?.phase).toMatchObject({ kind: 'asking_model' }))
     answer.resolve()
     await assembly.until(id)
   })
@@ -161,14 +162,14 @@ describe('a task that comes back to its worker while the run before is still end
     }
     const worker = await assembly.startWorker({ planner, sandbox: slow })
     const { id } = await assembly.ask('think')
-    await vi.waitFor(() => expect(asked).toBe(1), 30_000)
+    await eventually(() => expect(asked).toBe(1))
     const leaseId = (await store.get(id))?.lease?.id
     await store.apply(id, { kind: 'released', why: 'lease_expired' }, {})
     clock.advance(10_000)
-    await vi.waitFor(async () => expect((await store.get(id))?.lease?.id ?? leaseId).not.toBe(leaseId), 30_000)
+    await eventually(async () => expect((await store.get(id))?.lease?.id ?? leaseId).not.toBe(leaseId))
     gate.resolve()
-    await vi.waitFor(() => expect(seen).toEqual(['started', 'ended', 'started']), 30_000)
-    await vi.waitFor(() => expect(asked).toBe(2), 30_000)
+    await eventually(() => expect(seen).toEqual(['started', 'ended', 'started']))
+    await eventually(() => expect(asked).toBe(2))
     expect(worker.held).toBe(1)
     await assembly.inbox.act(LOCAL, { verb: 'cancel', taskId: id, hash: null })
     expect((await assembly.until(id)).status).toBe('cancelled')

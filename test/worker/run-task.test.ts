@@ -13,13 +13,10 @@ async function endedAsTimePasses(assembly: Assembly, taskId: number): Promise<Ta
     isOver = true
   })
   await expect
-    .poll(
-      () => {
-        assembly.clock.advance(200)
-        return isOver
-      },
-      { timeout: 30_000 },
-    )
+    .poll(() => {
+      assembly.clock.advance(200)
+      return isOver
+    })
     .toBe(true)
   return ended
 }
@@ -164,7 +161,7 @@ describe('a task', () => {
     await using assembly = await assemble({ worker: { stepTimeoutMs: 5000 } })
     await assembly.startWorker()
     const { id } = await assembly.ask('!echo started; sleep 1000')
-    await expect.poll(() => logOf(assembly, id), { timeout: 30_000 }).toContain('started')
+    await expect.poll(() => logOf(assembly, id)).toContain('started')
     assembly.clock.advance(5001)
     expect(await endedAsTimePasses(assembly, id)).toMatchObject({
       status: 'failed',
@@ -176,7 +173,7 @@ describe('a task', () => {
     await using assembly = await assemble({ worker: { taskTimeoutMs: 5000, stepTimeoutMs: 60_000 } })
     await assembly.startWorker()
     const { id } = await assembly.ask('!echo started; sleep 1000')
-    await expect.poll(() => logOf(assembly, id), { timeout: 30_000 }).toContain('started')
+    await expect.poll(() => logOf(assembly, id)).toContain('started')
     assembly.clock.advance(6000)
     expect(await endedAsTimePasses(assembly, id)).toMatchObject({ status: 'failed', failure: { reason: 'timed_out' } })
   })
@@ -263,7 +260,7 @@ describe('cancel', () => {
     await using assembly = await assemble()
     await assembly.startWorker()
     const { id } = await assembly.ask(`!trap '' TERM; (trap '' TERM; sleep 1000) & echo up; sleep 1000`)
-    await expect.poll(() => logOf(assembly, id), { timeout: 30_000 }).toContain('up')
+    await expect.poll(() => logOf(assembly, id)).toContain('up')
     await assembly.inbox.act(LOCAL, { verb: 'cancel', taskId: id, hash: null })
     // The grace is the clock's: let it pass once the stop has begun.
     const ended = endedAsTimePasses(assembly, id)

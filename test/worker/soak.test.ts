@@ -45,4 +45,4 @@ it('half a day of work leaves no open files, no timers, and no more folders than
   expect(end.folders).toBeLessThanOrEqual(warm.folders + 3)
   const counts = await store.counts()
   expect(counts.done + counts.failed).toBeLessThan(20)
-}, 120_000)
+})

@@ -98,7 +98,7 @@ describe('a worker that dies after the last command has ended', () => {
     isDead = true
     clock.advance(30_001)
     expect(await store.recoverExpired()).toBe(1)
-    await expect.poll(() => first.held, { timeout: 30_000 }).toBe(0)
+    await expect.poll(() => first.held).toBe(0)
     expect(await store.get(id)).toMatchObject({ status: 'running', lease: null })
     await assembly.passing(first.stop(true))
     await assembly.startWorker()
@@ -173,16 +173,13 @@ describe('a worker that cannot tell the store that it lives', () => {
     }
     const worker = await assembly.startWorker({ store: failing, leaseMs: 30_000 })
     const { id } = await assembly.ask('!sleep 1000')
-    await expect.poll(() => stepOf(assembly, id), { timeout: 30_000 }).toBe('running')
+    await expect.poll(() => stepOf(assembly, id)).toBe('running')
     isDown = true
     await expect
-      .poll(
-        () => {
-          assembly.clock.advance(5000)
-          return worker.held
-        },
-        { timeout: 30_000 },
-      )
+      .poll(() => {
+        assembly.clock.advance(5000)
+        return worker.held
+      })
       .toBe(0)
     await store.recoverExpired()
     expect(await store.get(id)).toMatchObject({ status: 'failed', failure: { reason: 'interrupted' } })
@@ -242,7 +239,7 @@ describe('outputs that cannot be read', () => {
     const workspace = { ...assembly.workspace, outputs: () => Promise.reject(new Error('EIO')) }
     await assembly.startWorker({ workspace })
     const { id } = await assembly.ask('!sleep 1000')
-    await expect.poll(() => stepOf(assembly, id), { timeout: 30_000 }).toBe('running')
+    await expect.poll(() => stepOf(assembly, id)).toBe('running')
     await assembly.inbox.act(LOCAL, { verb: 'cancel', taskId: id, hash: null })
     expect(await assembly.until(id)).toMatchObject({ status: 'cancelled', outputs: null })
   })

@@ -3,8 +3,9 @@ import { once } from 'node:events'
 import { rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
-import { describe, expect, test, vi } from 'vitest'
+import { describe, expect, test } from 'vitest'
 import type { LogLine } from '../../src/ports/workspace.ts'
+import { eventually } from '../eventually.ts'
 import { collect, testWorkspace, writeLog } from './setup.ts'
 
 const never = async (): Promise<boolean> => false
@@ -28,16 +29,16 @@ describe('following', () => {
     })()
     const log = await t.workspace.openLog(1)
     await log.write(Buffer.from('one\ntw'))
-    await vi.waitFor(() => expect(lines.map(({ text }) => text)).toEqual(['one']))
+    await eventually(() => expect(lines.map(({ text }) => text)).toEqual(['one']))
     await log.write(Buffer.from('o\nthree'))
-    await vi.waitFor(() => expect(lines.map(({ text }) => text)).toEqual(['one', 'two']))
+    await eventually(() => expect(lines.map(({ text }) => text)).toEqual(['one', 'two']))
     over = true
     await log[Symbol.asyncDispose]()
     const ticking = setInterval(() => t.clock.advance(1000), 10)
     await following
     clearInterval(ticking)
     expect(lines.map(({ text }) => text)).toEqual(['one', 'two', 'three'])
-    await vi.waitFor(() => expect(openWatches()).toBe(0))
+    await eventually(() => expect(openWatches()).toBe(0))
   })
 
   test('resumes after any line without a gap or a repetition, also past dropped bytes', async () => {
@@ -76,10 +77,10 @@ describe('following', () => {
     })()
     await t.workspace.prepare(1, { copyFrom: null, owner: null })
     await writeLog(t.workspace, 1, ['hello\n'])
-    await vi.waitFor(() => expect(lines).toEqual(['hello']))
+    await eventually(() => expect(lines).toEqual(['hello']))
     abort.abort()
     await following
-    await vi.waitFor(() => expect(openWatches()).toBe(0))
+    await eventually(() => expect(openWatches()).toBe(0))
   })
 
   test('ends soon after the change that is told of, without the safety net', async () => {
@@ -92,7 +93,7 @@ describe('following', () => {
       return { [Symbol.dispose]: () => undefined }
     }
     const following = collect(t.workspace.follow(1, 0, { signal: noSignal, isOver: async () => over, onChange }))
-    await vi.waitFor(() => expect(t.clock.waiting).toBe(1))
+    await eventually(() => expect(t.clock.waiting).toBe(1))
     over = true
     tell()
     expect(await following).toHaveLength(1)
@@ -106,7 +107,7 @@ describe('following', () => {
       expect(line.text).toBe('a')
       break
     }
-    await vi.waitFor(() => expect(openWatches()).toBe(0))
+    await eventually(() => expect(openWatches()).toBe(0))
     expect(t.clock.waiting).toBe(0)
   })
 
@@ -124,7 +125,7 @@ describe('following', () => {
     await writeLog(t.workspace, 1, ['a\n'])
     let over = false
     const following = collect(t.workspace.follow(1, 0, { signal: noSignal, isOver: async () => over }))
-    await vi.waitFor(() => expect(t.clock.waiting).toBe(1))
+    await eventually(() => expect(t.clock.waiting).toBe(1))
     over = true
     await rm(join(t.root, 'task-1'), { recursive: true })
     expect((await following).map(({ text }) => text)).toEqual(['a'])
@@ -144,7 +145,7 @@ describe('following', () => {
     await using log = await t.workspace.openLog(1)
     for (const text of ['first', 'second', 'the end']) {
       await log.write(Buffer.from(`${text}\n`))
-      await vi.waitFor(() => expect(heard.at(-1)).toContain(text), { timeout: 20_000 })
+      await eventually(() => expect(heard.at(-1)).toContain(text))
     }
     expect(await exited).toEqual([0, null])
     expect(heard).toHaveLength(4)

@@ -5,9 +5,10 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 import fc from 'fast-check'
-import { describe, expect, test, vi } from 'vitest'
+import { describe, expect, test } from 'vitest'
 import { fromBuffer } from 'yauzl'
 import { bytePathOf, shownPath } from '../../src/workspace/shown-path.ts'
+import { eventually } from '../eventually.ts'
 import { bytesOf, type TestWorkspace, testWorkspace, textOf } from './setup.ts'
 
 const run = promisify(execFile)
@@ -253,7 +254,7 @@ describe('the archive', () => {
     await once(zip, 'readable')
     zip.destroy()
     await once(zip, 'close')
-    await vi.waitFor(async () => {
+    await eventually(async () => {
       const { stdout } = await run('ls', ['-l', `/proc/${process.pid}/fd`])
       expect(stdout.includes('big.zip')).toBe(false)
     })

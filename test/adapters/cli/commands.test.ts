@@ -3,9 +3,10 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { Writable } from 'node:stream'
 import stringWidth from 'string-width'
-import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
+import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import type { CliDeps } from '../../../adapters/cli/deps.ts'
 import { AppError, SetupError } from '../../../src/core/errors.ts'
+import { eventually } from '../../eventually.ts'
 import { sampleTask } from '../../fakes/fake-inbox.ts'
 import { doneTask, liveTask } from '../live-task.ts'
 import { sampleRound } from '../sample-round.ts'
@@ -148,7 +149,7 @@ describe('a reader that goes', () => {
     const live = liveTask(cli.inbox, sampleTask({ id: 1 }))
     leavingReader(cli)
     const ended = cli.run('logs', '1', '-f')
-    await vi.waitFor(() => expect(live.open).toBe(1))
+    await eventually(() => expect(live.open).toBe(1))
     live.print('one', 'two')
     expect(await ended).toBe(0)
     expect(live.open).toBe(0)
@@ -161,7 +162,7 @@ describe('a reader that goes', () => {
     cli.inbox.next.submit.push(() => ({ kind: 'created', task }))
     leavingReader(cli)
     const ended = cli.run('run', 'x')
-    await vi.waitFor(() => expect(live.open).toBe(2))
+    await eventually(() => expect(live.open).toBe(2))
     live.print('one', 'two', 'three')
     live.become({ ...task, status: 'failed', failure: { reason: 'internal', detail: '', step: null } })
     expect(await ended).toBe(1)
@@ -378,14 +379,14 @@ describe('show, logs and files', () => {
     const live = liveTask(cli.inbox, task)
     live.print('a')
     const ended = cli.run('logs', '-f', '3')
-    await vi.waitFor(() => expect(live.open).toBe(1))
+    await eventually(() => expect(live.open).toBe(1))
     live.print('b')
     live.become(doneTask(task))
     expect(await ended).toBe(0)
     expect(cli.stdout.text()).toBe('a\nb\n')
     live.become(task)
     const left = cli.run('logs', '-f', '3')
-    await vi.waitFor(() => expect(live.open).toBe(1))
+    await eventually(() => expect(live.open).toBe(1))
     cli.signal('SIGINT')
     expect(await left).toBe(130)
     expect(cli.inbox.acts).toEqual([])
@@ -455,7 +456,7 @@ describe('decisions', () => {
     const live = liveTask(cli.inbox, child)
     cli.inbox.next.act.push(() => ({ kind: 'done', task: child, sentence: 'Again as #8.' }))
     const ended = cli.run(verb, '7', '-f')
-    await vi.waitFor(() => expect(live.open).toBe(2))
+    await eventually(() => expect(live.open).toBe(2))
     live.become(doneTask(child, 'again'))
     expect(await ended).toBe(0)
     expect(cli.inbox.acts[0]?.control.verb).toBe(verb)
@@ -522,7 +523,7 @@ describe('decisions', () => {
     }
     cli.inbox.tasks.set(9, { ...base, status: 'awaiting_approval', approval })
     const ended = cli.run('approve', '9')
-    await vi.waitFor(() => expect(cli.stdout.text()).toContain('Run this?'))
+    await eventually(() => expect(cli.stdout.text()).toContain('Run this?'))
     expect(cli.stdout.text()).toContain(`${'x'.repeat(3000)}\\u{202e}`)
     cli.stdin.write('y\n')
     expect(await ended).toBe(0)
@@ -598,7 +599,7 @@ describe('looking after it', () => {
     }
     const cli = makeCli({ more: { setup, init: async () => false } })
     const ended = cli.run('setup', 'slack')
-    await vi.waitFor(() => expect(cli.stderr.text()).toContain('Token: '))
+    await eventually(() => expect(cli.stderr.text()).toContain('Token: '))
     cli.stdin.end('xoxb-1\n')
     expect(await ended).toBe(0)
     expect(answers).toEqual(['xoxb-1', undefined])
@@ -611,7 +612,7 @@ describe('looking after it', () => {
       (await dialogue.ask('Token: ', { secret: true })) === 'xapp-secret'
     const cli = makeCli({ terminal: true, more: { setup } })
     const ended = cli.run('setup', 'discord')
-    await vi.waitFor(() => expect(cli.stderr.text()).toContain('Token: '))
+    await eventually(() => expect(cli.stderr.text()).toContain('Token: '))
     cli.stdin.write('xapp-secret\n')
     expect(await ended).toBe(0)
     expect(cli.stdout.text() + cli.stderr.text()).not.toContain('secret')
@@ -652,7 +653,7 @@ describe('roles', () => {
     }
     const cli = makeCli({ more: { startRoles } })
     const ended = cli.run(name)
-    await vi.waitFor(() => expect(cli.stderr.text()).toContain('Ask for the first task'))
+    await eventually(() => expect(cli.stderr.text()).toContain('Ask for the first task'))
     expect(cli.stdout.text()).toBe('')
     cli.signal('SIGTERM')
     expect(await ended).toBe(0)
@@ -678,7 +679,7 @@ describe('roles', () => {
     const roles = { ...fakeRoles(status), stop: () => undefined }
     const cli = makeCli({ more: { startRoles: async () => roles } })
     const ended = cli.run('start')
-    await vi.waitFor(() => expect(cli.stderr.text()).toContain('Ask for'))
+    await eventually(() => expect(cli.stderr.text()).toContain('Ask for'))
     cli.signal('SIGINT')
     cli.signal('SIGINT')
     expect(await ended).toBe(130)

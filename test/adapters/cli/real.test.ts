@@ -2,9 +2,10 @@
 
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { expect, test, vi } from 'vitest'
+import { expect, test } from 'vitest'
 import { systemClock } from '../../../src/app/system-clock.ts'
 import type { Inbox } from '../../../src/ports/inbox.ts'
+import { eventually } from '../../eventually.ts'
 import { scriptedPlan } from '../../fakes/scripted-planner.ts'
 import { openRealApp, type RealApp } from '../real-app.ts'
 import { CLI_ACTOR, type Cli, makeCliOn } from './cli.ts'
@@ -72,7 +73,7 @@ test('Ctrl-C stops what runs, and nothing of it is left: 130', async () => {
   await using app = await openRealApp()
   const cli = cliOn(app)
   const ended = cli.run('run', '!echo began; trap "" TERM; sleep 1000')
-  await vi.waitFor(() => expect(cli.stdout.text()).toMatch(/^began$/m), 20_000)
+  await eventually(() => expect(cli.stdout.text()).toMatch(/^began$/m))
   const before = Date.now()
   cli.signal('SIGINT')
   expect(await ended).toBe(130)
@@ -84,7 +85,7 @@ test('a worker elsewhere takes it; the run follows over the store', async () => 
   await using app = await openRealApp()
   const cli = cliOn(app, { elsewhere: true })
   const ended = cli.run('run', '--json', '!seq 3')
-  await vi.waitFor(() => expect(cli.state.clientsOpen).toBe(0))
+  await eventually(() => expect(cli.state.clientsOpen).toBe(0))
   await using worker = app.makeWorker()
   await worker.start()
   expect(await ended).toBe(0)
@@ -97,7 +98,7 @@ test('a plan that waits is decided from another terminal; a wrong hash and a sec
   ])
   const cli = cliOn(app)
   const ended = cli.run('run', 'look something up')
-  await vi.waitFor(() => expect(cli.stdout.text()).toContain('assistant approve 1 --hash'), 20_000)
+  await eventually(() => expect(cli.stdout.text()).toContain('assistant approve 1 --hash'))
   const hash = /--hash ([0-9a-f]{8})/.exec(cli.stdout.text())?.[1] ?? ''
   const other = cliOn(app)
   expect(await other.run('approve', '1', '--hash', '00000000')).toBe(2)

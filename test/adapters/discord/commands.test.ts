@@ -1,5 +1,6 @@
-import { expect, test, vi } from 'vitest'
+import { expect, test } from 'vitest'
 import { COMMANDS, type CommandScope, registerCommands } from '../../../adapters/discord/commands.ts'
+import { eventually } from '../../eventually.ts'
 import { createHarness, memoryNotes } from './harness.ts'
 
 function bench() {
@@ -54,17 +55,17 @@ test('a registration that failed is tried again', async () => {
 test('Discord takes the definitions, and a restart does not send them again', async () => {
   await using harness = await createHarness()
   const { server } = harness
-  await vi.waitFor(() => expect(server.state.commands.get('global')).toHaveLength(COMMANDS.length))
-  await vi.waitFor(() => expect(harness.notes.values.size).toBe(2))
+  await eventually(() => expect(server.state.commands.get('global')).toHaveLength(COMMANDS.length))
+  await eventually(() => expect(harness.notes.values.size).toBe(2))
   const again = await harness.restart()
-  await vi.waitFor(() => expect(again.health()).toEqual({ ok: true, problem: '' }))
+  await eventually(() => expect(again.health()).toEqual({ ok: true, problem: '' }))
   expect(server.requests.filter(({ method }) => method === 'PUT')).toHaveLength(1)
 })
 
 test('where the bot was added without its commands, health says so and the rest works', async () => {
   await using harness = await createHarness({ commandScope: { kind: 'guilds', guildIds: ['404404'] } })
   const { server, inbox, ana, channel, adapter } = harness
-  await vi.waitFor(() => expect(adapter.health().problem).toContain('commands could not be registered'))
+  await eventually(() => expect(adapter.health().problem).toContain('commands could not be registered'))
   server.people.say({ user: ana, channelId: channel.id, content: `<@${server.state.bot.id}> hello` })
-  await vi.waitFor(() => expect(inbox.submitted).toHaveLength(1))
+  await eventually(() => expect(inbox.submitted).toHaveLength(1))
 })

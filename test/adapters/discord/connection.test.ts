@@ -1,5 +1,6 @@
-import { afterEach, expect, test, vi } from 'vitest'
+import { afterEach, expect, test } from 'vitest'
 import { SetupError } from '../../../src/core/errors.ts'
+import { eventually } from '../../eventually.ts'
 import type { DiscordServer } from '../../fakes/discord-server.ts'
 import { createHarness, type Harness, type HarnessOptions } from './harness.ts'
 
@@ -55,32 +56,30 @@ test('with the switch for Message Content off (4014) it goes on without, and hea
   expect(adapter.health()).toMatchObject({ ok: true, problem: expect.stringContaining('Message Content Intent') })
   expect(server.gateway.connections).toBe(1)
   mention(server, 'hello')
-  await vi.waitFor(() => expect(inbox.submitted).toHaveLength(1))
+  await eventually(() => expect(inbox.submitted).toHaveLength(1))
 })
 
 test('the switch turned off while connected is noticed at the next identify, and it goes on without', async () => {
   const { server, adapter, inbox, clock } = await begin()
   server.setContentIntent(false)
   server.gateway.closeAll(4014)
-  await vi.waitFor(() => expect(clock.waiting).toBe(1))
+  await eventually(() => expect(clock.waiting).toBe(1))
   clock.advance(0)
-  await vi.waitFor(() => expect(adapter.health().ok).toBe(true))
+  await eventually(() => expect(adapter.health().ok).toBe(true))
   mention(server, 'hello')
-  await vi.waitFor(() => expect(inbox.submitted).toHaveLength(1))
+  await eventually(() => expect(inbox.submitted).toHaveLength(1))
 })
 
 test('when Discord asks to reconnect the session is resumed, and what happened meanwhile arrives once', async () => {
   const { server, adapter, inbox } = await begin()
   server.gateway.terminateAll()
   mention(server, 'while away')
-  await vi.waitFor(() => expect(adapter.health().ok).toBe(false))
-  await vi.waitFor(() => expect(inbox.submitted).toHaveLength(1), { timeout: 10_000 })
+  await eventually(() => expect(adapter.health().ok).toBe(false))
+  await eventually(() => expect(inbox.submitted).toHaveLength(1))
   server.gateway.askReconnect()
-  await vi.waitFor(() => expect(server.gateway.resumes).toHaveLength(2), { timeout: 10_000 })
+  await eventually(() => expect(server.gateway.resumes).toHaveLength(2))
   mention(server, 'after')
-  await vi.waitFor(() => expect(inbox.submitted.map(({ text }) => text)).toEqual(['while away', 'after']), {
-    timeout: 10_000,
-  })
+  await eventually(() => expect(inbox.submitted.map(({ text }) => text)).toEqual(['while away', 'after']))
   expect(server.gateway.identifies).toHaveLength(1)
   expect(adapter.health().ok).toBe(true)
 })
@@ -89,32 +88,32 @@ test('a session that Discord has forgotten is begun anew', async () => {
   const { server, inbox } = await begin()
   server.gateway.forgetSessions()
   server.gateway.terminateAll()
-  await vi.waitFor(() => expect(server.gateway.identifies).toHaveLength(2), { timeout: 20_000 })
-  await vi.waitFor(() => expect(harness?.adapter.health().ok).toBe(true))
+  await eventually(() => expect(server.gateway.identifies).toHaveLength(2))
+  await eventually(() => expect(harness?.adapter.health().ok).toBe(true))
   mention(server, 'again')
-  await vi.waitFor(() => expect(inbox.submitted).toHaveLength(1))
+  await eventually(() => expect(inbox.submitted).toHaveLength(1))
   expect(server.gateway.connections).toBe(1)
 })
 
 test('an invalid session in the middle is begun anew too', async () => {
   const { server, inbox } = await begin()
   server.gateway.invalidateSession(false)
-  await vi.waitFor(() => expect(server.gateway.identifies).toHaveLength(2), { timeout: 20_000 })
-  await vi.waitFor(() => expect(server.gateway.connections).toBe(1))
+  await eventually(() => expect(server.gateway.identifies).toHaveLength(2))
+  await eventually(() => expect(server.gateway.connections).toBe(1))
   mention(server, 'again')
-  await vi.waitFor(() => expect(inbox.submitted.length).toBeGreaterThan(0))
+  await eventually(() => expect(inbox.submitted.length).toBeGreaterThan(0))
 })
 
 test('heartbeats are sent and answered', async () => {
   const { server, adapter } = await begin({ heartbeatMs: 40 })
-  await vi.waitFor(() => expect(server.gateway.heartbeats).toBeGreaterThan(3))
+  await eventually(() => expect(server.gateway.heartbeats).toBeGreaterThan(3))
   expect(adapter.health().ok).toBe(true)
 })
 
 test('a token revoked while connected shows in health, with what to do', async () => {
   const { server, adapter } = await begin()
   server.gateway.closeAll(4004)
-  await vi.waitFor(() => expect(adapter.health().ok).toBe(false))
+  await eventually(() => expect(adapter.health().ok).toBe(false))
   expect(adapter.health().problem).toContain('DISCORD_TOKEN')
 })
 
@@ -123,22 +122,22 @@ test('when Discord is down at the start it keeps trying, and nothing else has to
   await server.down()
   await adapter.start(inbox)
   expect(adapter.health()).toMatchObject({ ok: false, problem: expect.stringContaining('cannot be reached') })
-  await vi.waitFor(() => expect(clock.waiting).toBe(1))
+  await eventually(() => expect(clock.waiting).toBe(1))
   await server.up()
   clock.advance(1000)
-  await vi.waitFor(() => expect(adapter.health().ok).toBe(true), { timeout: 10_000 })
+  await eventually(() => expect(adapter.health().ok).toBe(true))
   mention(server, 'hello')
-  await vi.waitFor(() => expect(inbox.submitted).toHaveLength(1))
+  await eventually(() => expect(inbox.submitted).toHaveLength(1))
 })
 
 test('when Discord goes down while connected it comes back by itself', async () => {
   const { server, adapter, inbox } = await begin()
   await server.down()
-  await vi.waitFor(() => expect(adapter.health().ok).toBe(false))
+  await eventually(() => expect(adapter.health().ok).toBe(false))
   await server.up()
-  await vi.waitFor(() => expect(adapter.health().ok).toBe(true), { timeout: 20_000 })
+  await eventually(() => expect(adapter.health().ok).toBe(true))
   mention(server, 'hello')
-  await vi.waitFor(() => expect(inbox.submitted).toHaveLength(1))
+  await eventually(() => expect(inbox.submitted).toHaveLength(1))
 })
 
 test('with no identify left for the day it waits and says so', async () => {
@@ -146,22 +145,22 @@ test('with no identify left for the day it waits and says so', async () => {
   await adapter.start(inbox)
   expect(adapter.health().problem).toContain('Not enough sessions')
   server.setSessionsLeft(1000)
-  await vi.waitFor(() => expect(clock.waiting).toBe(1))
+  await eventually(() => expect(clock.waiting).toBe(1))
   clock.advance(1000)
-  await vi.waitFor(() => expect(adapter.health().ok).toBe(true), { timeout: 10_000 })
+  await eventually(() => expect(adapter.health().ok).toBe(true))
 })
 
 test('an adapter that is disposed of while it reconnects leaves no session behind', async () => {
   const { server, adapter } = await begin({ heartbeatMs: 150 })
   await server.down()
-  await vi.waitFor(() => expect(adapter.health().ok).toBe(false))
+  await eventually(() => expect(adapter.health().ok).toBe(false))
   await adapter[Symbol.asyncDispose]()
   await server.up()
   const second = await harness?.restart()
-  await vi.waitFor(() => expect(second?.health().ok).toBe(true), { timeout: 10_000 })
+  await eventually(() => expect(second?.health().ok).toBe(true))
   // The library's pause before a reconnect is half a second; ten heartbeats of the second one take longer than that.
   const before = server.gateway.heartbeats
-  await vi.waitFor(() => expect(server.gateway.heartbeats).toBeGreaterThan(before + 10), { timeout: 20_000 })
+  await eventually(() => expect(server.gateway.heartbeats).toBeGreaterThan(before + 10))
   expect(server.gateway.connections).toBe(1)
   expect(server.gateway.identifies).toHaveLength(2)
 })
@@ -184,6 +183,6 @@ test('payloads that no library expects are passed over, and people are still hea
     server.state.emit('THREAD_CREATE', payload)
   }
   mention(server, 'hello')
-  await vi.waitFor(() => expect(inbox.submitted).toHaveLength(1))
+  await eventually(() => expect(inbox.submitted).toHaveLength(1))
   expect(inbox.submitted[0]?.actor.userId).toBe(ana.id)
 })

@@ -1,8 +1,9 @@
 import { Readable } from 'node:stream'
-import { afterEach, expect, test, vi } from 'vitest'
+import { afterEach, expect, test } from 'vitest'
 import { encodeSpot, placeOf } from '../../../adapters/discord/place.ts'
 import type { Place } from '../../../src/core/task.ts'
 import type { UploadFile } from '../../../src/ports/chat-adapter.ts'
+import { eventually } from '../../eventually.ts'
 import { rateLimited } from '../../fakes/discord-server-faults.ts'
 import { textsOf } from '../../fakes/discord-server-messages.ts'
 import type { FakeChannel } from '../../fakes/discord-server-state.ts'
@@ -116,7 +117,7 @@ test('a reply to such a card reaches its task', async () => {
   const card = await adapter.post(place, sampleCard(), once('card'))
   inbox.next.reply.push(() => ({ kind: 'ignored' }))
   server.people.say({ user: ana, channelId: channel.id, content: 'cancel', replyTo: card.ref.split('/')[1] ?? '' })
-  await vi.waitFor(() => expect(inbox.replies).toHaveLength(1))
+  await eventually(() => expect(inbox.replies).toHaveLength(1))
   expect(inbox.replies[0]).toMatchObject({ place: { key: place.key }, addressed: true, text: 'cancel' })
 })
 

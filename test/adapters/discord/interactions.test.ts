@@ -1,6 +1,7 @@
-import { afterEach, expect, test, vi } from 'vitest'
+import { afterEach, expect, test } from 'vitest'
 import { encodeSpot } from '../../../adapters/discord/place.ts'
 import type { Task } from '../../../src/core/task.ts'
+import { eventually } from '../../eventually.ts'
 import type { FakeChannel, FakeInteraction } from '../../fakes/discord-server-state.ts'
 import { sampleTask } from '../../fakes/fake-inbox.ts'
 import { createHarness, type Harness, type HarnessOptions } from './harness.ts'
@@ -54,7 +55,7 @@ test.each([
 ] as const)('"/task %s" in the thread of a task needs no id', async (sub, verb) => {
   const { server, inbox, ana, thread } = await begin()
   const interaction = server.people.slash({ user: ana, channelId: thread.id, sub })
-  await vi.waitFor(() => expect(seen(interaction)).toContain(`Done: ${verb} of task #42`))
+  await eventually(() => expect(seen(interaction)).toContain(`Done: ${verb} of task #42`))
   expect(interaction.callback).toMatchObject({ type: 5, data: { flags: 64 } })
   expect(inbox.acts).toMatchObject([
     {
@@ -68,14 +69,14 @@ test.each([
 test('outside of a thread a command without an id says that it needs one, and with an id it works', async () => {
   const { server, inbox, ana, channel } = await begin()
   const without = server.people.slash({ user: ana, channelId: channel.id, sub: 'cancel' })
-  await vi.waitFor(() => expect(seen(without)).toContain('use the option "id"'))
+  await eventually(() => expect(seen(without)).toContain('use the option "id"'))
   const withId = server.people.slash({
     user: ana,
     channelId: channel.id,
     sub: 'cancel',
     options: [{ name: 'id', type: 4, value: 42 }],
   })
-  await vi.waitFor(() => expect(seen(withId)).toContain('Done: cancel'))
+  await eventually(() => expect(seen(withId)).toContain('Done: cancel'))
   expect(inbox.acts).toHaveLength(1)
 })
 
@@ -91,7 +92,7 @@ test('list, show, logs, refine and help answer privately', async () => {
     [ask('help'), '/task run'],
   ]
   for (const [interaction, words] of answers) {
-    await vi.waitFor(() => expect(seen(interaction)).toContain(words))
+    await eventually(() => expect(seen(interaction)).toContain(words))
     expect(interaction.ephemeral).toBe(true)
   }
   expect(inbox.refined).toMatchObject([{ taskId: 42, text: 'use quality 80' }])
@@ -108,13 +109,13 @@ test('an id is completed from the own tasks of whoever types, by number or words
     }),
   )
   const mine = server.people.autocomplete({ user: ana, channelId: channel.id, sub: 'show', value: 'png' })
-  await vi.waitFor(() =>
+  await eventually(() =>
     expect(mine.callback?.data.choices).toEqual([{ name: '🕒 #42 convert all PNGs here to WebP', value: 42 }]),
   )
   const other = server.people.autocomplete({ user: ana, channelId: channel.id, sub: 'show', value: '43' })
-  await vi.waitFor(() => expect(other.callback?.data.choices).toEqual([]))
+  await eventually(() => expect(other.callback?.data.choices).toEqual([]))
   const long = server.people.autocomplete({ user: ben, channelId: channel.id, sub: 'show', value: '' })
-  await vi.waitFor(() => expect(long.callback).toMatchObject({ type: 8, data: { choices: [{ value: 43 }] } }))
+  await eventually(() => expect(long.callback).toMatchObject({ type: 8, data: { choices: [{ value: 43 }] } }))
 })
 
 test('completion answers with nothing rather than too late', async () => {
@@ -122,9 +123,9 @@ test('completion answers with nothing rather than too late', async () => {
   const gate = Promise.withResolvers<Awaited<ReturnType<typeof inbox.list>>>()
   inbox.list = () => gate.promise
   const slow = server.people.autocomplete({ user: ana, channelId: channel.id, sub: 'show', value: '' })
-  await vi.waitFor(() => expect(clock.waiting).toBe(1))
+  await eventually(() => expect(clock.waiting).toBe(1))
   clock.advance(2000)
-  await vi.waitFor(() => expect(slow.callback?.data.choices).toEqual([]))
+  await eventually(() => expect(slow.callback?.data.choices).toEqual([]))
   gate.resolve({ kind: 'page', tasks: [], nextBeforeId: null })
 })
 
@@ -138,11 +139,11 @@ test('everything is acknowledged before the inbox is asked, and nothing is done 
     sub: 'run',
     options: [{ name: 'prompt', type: 3, value: 'late' }],
   })
-  await vi.waitFor(() => expect(server.requests.some(({ path }) => path.endsWith('/callback'))).toBe(true))
+  await eventually(() => expect(server.requests.some(({ path }) => path.endsWith('/callback'))).toBe(true))
   expect(inbox.submitted).toEqual([])
   clock.advance(3001)
   gate.resolve()
-  await vi.waitFor(() => expect(harness?.logged.some((line) => line.includes('could not be acknowledged'))).toBe(true))
+  await eventually(() => expect(harness?.logged.some((line) => line.includes('could not be acknowledged'))).toBe(true))
   expect(late.callback).toBeNull()
   expect(inbox.submitted).toEqual([])
 })
@@ -165,7 +166,7 @@ test('an acknowledgement whose answer was lost counts', async () => {
     sub: 'run',
     options: [{ name: 'prompt', type: 3, value: 'go' }],
   })
-  await vi.waitFor(() => expect(inbox.submitted).toHaveLength(1))
+  await eventually(() => expect(inbox.submitted).toHaveLength(1))
 })
 
 test('after fifteen minutes the answer goes to the channel, with a mention, and the dead token is not used', async () => {
@@ -178,10 +179,10 @@ test('after fifteen minutes the answer goes to the channel, with a mention, and 
     sub: 'run',
     options: [{ name: 'prompt', type: 3, value: 'go' }],
   })
-  await vi.waitFor(() => expect(inbox.submitted).toHaveLength(1))
+  await eventually(() => expect(inbox.submitted).toHaveLength(1))
   clock.advance(15 * 60_000)
   gate.resolve({ kind: 'full', sentence: 'You have three tasks under way.' })
-  await vi.waitFor(() => expect(server.messagesIn(channel.id)).toHaveLength(1))
+  await eventually(() => expect(server.messagesIn(channel.id)).toHaveLength(1))
   expect(server.messagesIn(channel.id)[0]).toMatchObject({
     content: `<@${ana.id}> You have three tasks under way.`,
     pinged: [ana.id],
@@ -208,7 +209,7 @@ test('a token that Discord has dropped early is replaced by the channel too', as
     sub: 'run',
     options: [{ name: 'prompt', type: 3, value: 'go' }],
   })
-  await vi.waitFor(() => expect(server.messagesIn(channel.id)[0]?.content).toContain('Too many.'))
+  await eventually(() => expect(server.messagesIn(channel.id)[0]?.content).toContain('Too many.'))
 })
 
 test('buttons that act show their effect on the card; only a refusal is said, privately, and an old card is drawn anew', async () => {
@@ -218,14 +219,14 @@ test('buttons that act show their effect on the card; only a refusal is said, pr
   const { ref } = await adapter.post(place, sampleCard(), { key: 'card', silent: true })
   const messageId = ref.split('/')[1] ?? ''
   const pressed = server.people.pressLabel({ user: ana, channelId: thread.id, messageId, label: 'Cancel' })
-  await vi.waitFor(() => expect(inbox.acts).toHaveLength(1))
+  await eventually(() => expect(inbox.acts).toHaveLength(1))
   expect(pressed.callback).toMatchObject({ type: 6 })
   expect(pressed.replies).toEqual([])
   inbox.next.act.push(() => ({ kind: 'conflict', sentence: 'Task #42 has already ended: done.', task }))
   const stale = server.people.pressLabel({ user: ben, channelId: thread.id, messageId, label: 'Cancel' })
-  await vi.waitFor(() => expect(seen(stale)).toContain('already ended'))
+  await eventually(() => expect(seen(stale)).toContain('already ended'))
   expect(stale.replies[0]?.flags).toSatisfy((flags: number) => (flags & 64) !== 0)
-  await vi.waitFor(() => expect(server.state.messages.get(messageId)?.frames).toHaveLength(1))
+  await eventually(() => expect(server.state.messages.get(messageId)?.frames).toHaveLength(1))
 })
 
 test('"Full log" and "Files" post in the thread of the task, and go to one person alone elsewhere', async () => {
@@ -235,9 +236,9 @@ test('"Full log" and "Files" post in the thread of the task, and go to one perso
   const { ref } = await adapter.post(place, sampleCard(), { key: 'card', silent: true })
   const messageId = ref.split('/')[1] ?? ''
   const log = server.people.press({ user: ana, channelId: thread.id, messageId, customId: 'log:42' })
-  await vi.waitFor(() => expect(seen(log)).toContain('The log is below.'))
+  await eventually(() => expect(seen(log)).toContain('The log is below.'))
   const files = server.people.press({ user: ana, channelId: thread.id, messageId, customId: 'files:42' })
-  await vi.waitFor(() => expect(seen(files)).toContain('Files of task #42'))
+  await eventually(() => expect(seen(files)).toContain('Files of task #42'))
   const options = JSON.stringify(files.replies[0]?.components)
   expect(options).toContain('All (2)')
   const value = /"label":"out.zip","value":"([^"]+)"/.exec(options)?.[1] ?? ''
@@ -248,7 +249,7 @@ test('"Full log" and "Files" post in the thread of the task, and go to one perso
     customId: 'choose:42',
     values: [value],
   })
-  await vi.waitFor(() => expect(seen(chosen)).toContain('out.zip is below.'))
+  await eventually(() => expect(seen(chosen)).toContain('out.zip is below.'))
   expect(presenter.asked).toEqual([`log 42 ${place.key}`, `file 42 out.zip ${place.key}`])
   const elsewhere = server.people.press({
     user: ana,
@@ -257,7 +258,7 @@ test('"Full log" and "Files" post in the thread of the task, and go to one perso
     customId: 'choose:42',
     values: [value],
   })
-  await vi.waitFor(() =>
+  await eventually(() =>
     expect(elsewhere.replies.some((reply) => reply.attachments[0]?.bytes.toString() === 'zip')).toBe(true),
   )
   expect(elsewhere.replies.every((reply) => (reply.flags & 64) !== 0)).toBe(true)
@@ -272,7 +273,7 @@ test('a task from elsewhere is shown only to who may, and only to them', async (
   inbox.refuse = (actor, _action, taskId) =>
     taskId === 7 && actor.userId === ben.id ? 'Task #7 is not one that you can see.' : null
   const mine = server.people.press({ user: ana, channelId: channel.id, messageId: '1', customId: 'log:7' })
-  await vi.waitFor(() =>
+  await eventually(() =>
     expect(mine.replies.some((reply) => reply.attachments[0]?.bytes.toString() === 'from slack\n')).toBe(true),
   )
   const theirs = server.people.slash({
@@ -281,7 +282,7 @@ test('a task from elsewhere is shown only to who may, and only to them', async (
     sub: 'show',
     options: [{ name: 'id', type: 4, value: 7 }],
   })
-  await vi.waitFor(() => expect(seen(theirs)).toContain('not one that you can see'))
+  await eventually(() => expect(seen(theirs)).toContain('not one that you can see'))
   expect(theirs.replies[0]?.flags).toSatisfy((flags: number) => (flags & 64) !== 0)
 })
 
@@ -291,7 +292,7 @@ test('reject asks for a reason in a form that is the first answer, and the reaso
   const { ref } = await adapter.post(task.place, sampleApproval(), { key: 'approval', silent: false })
   const messageId = ref.split('/')[1] ?? ''
   const pressed = server.people.pressLabel({ user: ana, channelId: thread.id, messageId, label: 'Reject' })
-  await vi.waitFor(() => expect(pressed.callback?.type).toBe(9))
+  await eventually(() => expect(pressed.callback?.type).toBe(9))
   expect(inbox.acts).toEqual([])
   const form = server.people.submitModal({
     user: ana,
@@ -300,7 +301,7 @@ test('reject asks for a reason in a form that is the first answer, and the reaso
     fields: { field0: 'too much' },
     messageId,
   })
-  await vi.waitFor(() => expect(seen(form)).toContain('Done: reject'))
+  await eventually(() => expect(seen(form)).toContain('Done: reject'))
   expect(inbox.acts).toMatchObject([
     { control: { verb: 'reject', taskId: 42, hash: '7f3a9c01' }, details: { note: 'too much' } },
   ])
@@ -310,7 +311,7 @@ test('edit opens a form with the commands of the plan, one to a line, and sends 
   const { server, inbox, ana, thread, task } = await begin()
   inbox.tasks.set(42, withCommands(task, ['ls -l', 'wc -l *']))
   const pressed = server.people.press({ user: ana, channelId: thread.id, messageId: '1', customId: 'edit:42:7f3a9c01' })
-  await vi.waitFor(() => expect(pressed.callback?.type).toBe(9))
+  await eventually(() => expect(pressed.callback?.type).toBe(9))
   expect(JSON.stringify(pressed.callback?.data)).toContain('ls -l\\nwc -l *')
   const form = server.people.submitModal({
     user: ana,
@@ -318,7 +319,7 @@ test('edit opens a form with the commands of the plan, one to a line, and sends 
     customId: 'edit:42:7f3a9c01',
     fields: { field0: 'ls -la\n\nwc -l *.txt\n' },
   })
-  await vi.waitFor(() => expect(seen(form)).toContain('Done: edit'))
+  await eventually(() => expect(seen(form)).toContain('Done: edit'))
   expect(inbox.acts[0]?.details?.commands).toEqual(['ls -la', 'wc -l *.txt'])
 })
 
@@ -328,48 +329,48 @@ test('a plan with a command of several lines gets a field for each command, and 
   const press = () =>
     server.people.press({ user: ana, channelId: thread.id, messageId: '1', customId: 'edit:42:7f3a9c01' })
   const several = press()
-  await vi.waitFor(() => expect(several.callback?.data.components).toHaveLength(3))
+  await eventually(() => expect(several.callback?.data.components).toHaveLength(3))
   const form = server.people.submitModal({
     user: ana,
     channelId: thread.id,
     customId: 'edit:42:7f3a9c01',
     fields: { field0: 'cat <<EOF\nb\nEOF', field1: 'ls' },
   })
-  await vi.waitFor(() => expect(seen(form)).toContain('Done: edit'))
+  await eventually(() => expect(seen(form)).toContain('Done: edit'))
   expect(inbox.acts[0]?.details?.commands).toEqual(['cat <<EOF\nb\nEOF', 'ls'])
   inbox.tasks.set(42, withCommands(task, ['x'.repeat(5000)]))
   const tooLong = press()
-  await vi.waitFor(() => expect(seen(tooLong)).toContain('does not fit'))
+  await eventually(() => expect(seen(tooLong)).toContain('does not fit'))
 })
 
 test('a plan of one command with several lines stays one command', async () => {
   const { server, inbox, ana, thread, task } = await begin()
   inbox.tasks.set(42, withCommands(task, ['cat <<EOF\na\nEOF']))
   const pressed = server.people.press({ user: ana, channelId: thread.id, messageId: '1', customId: 'edit:42:7f3a9c01' })
-  await vi.waitFor(() => expect(pressed.callback?.data.components).toHaveLength(2))
+  await eventually(() => expect(pressed.callback?.data.components).toHaveLength(2))
   server.people.submitModal({
     user: ana,
     channelId: thread.id,
     customId: 'edit:42:7f3a9c01',
     fields: { field0: 'cat <<EOF\na\nb\nEOF', field1: '' },
   })
-  await vi.waitFor(() => expect(inbox.acts[0]?.details?.commands).toEqual(['cat <<EOF\na\nb\nEOF']))
+  await eventually(() => expect(inbox.acts[0]?.details?.commands).toEqual(['cat <<EOF\na\nb\nEOF']))
 })
 
 test('edit gives up in time when the store is slow', async () => {
   const { server, inbox, ana, thread, clock } = await begin()
   inbox.get = () => new Promise(() => undefined)
   const pressed = server.people.press({ user: ana, channelId: thread.id, messageId: '1', customId: 'edit:42:7f3a9c01' })
-  await vi.waitFor(() => expect(clock.waiting).toBe(1))
+  await eventually(() => expect(clock.waiting).toBe(1))
   clock.advance(2000)
-  await vi.waitFor(() => expect(seen(pressed)).toContain('Press the button again'))
+  await eventually(() => expect(seen(pressed)).toContain('Press the button again'))
 })
 
 test('ids that are not ours, from old versions or made up, are answered and do nothing', async () => {
   const { server, inbox, ana, thread } = await begin()
   for (const customId of ['nonsense', 'cancel:', 'cancel:-1', 'drop:42', 'cancel:42:xyz', 'x'.repeat(100)]) {
     const pressed = server.people.press({ user: ana, channelId: thread.id, messageId: '1', customId })
-    await vi.waitFor(() => expect(seen(pressed)).toContain('I do not know this one'))
+    await eventually(() => expect(seen(pressed)).toContain('I do not know this one'))
   }
   expect(inbox.acts).toEqual([])
 })
@@ -383,19 +384,19 @@ test('where the bot may not post, the person who asked is told why and can have 
     sub: 'run',
     options: [{ name: 'prompt', type: 3, value: 'go' }],
   })
-  await vi.waitFor(() => expect(seen(interaction)).toContain('created'))
+  await eventually(() => expect(seen(interaction)).toContain('created'))
   const place = inbox.submitted[0]?.place
   if (!place) throw new Error('no place')
   await expect(adapter.post(place, sampleRoot(), { key: 'root', silent: true })).rejects.toMatchObject({
     code: 'forbidden',
   })
-  await vi.waitFor(() => expect(seen(interaction)).toContain('"Send Messages"'))
+  await eventually(() => expect(seen(interaction)).toContain('"Send Messages"'))
   const again = server.people.press({ user: ana, channelId: channel.id, messageId: '1', customId: 'redeliver:42' })
-  await vi.waitFor(() => expect(seen(again)).toContain('Trying again.'))
+  await eventually(() => expect(seen(again)).toContain('Trying again.'))
   expect(presenter.asked).toContain('redeliver 42')
   server.state.denied.clear()
   await adapter.post(place, sampleRoot(), { key: 'root', silent: true })
-  await vi.waitFor(() => expect(seen(interaction)).toContain('Your task is in <#'))
+  await eventually(() => expect(seen(interaction)).toContain('Your task is in <#'))
 })
 
 function withCommands(task: Task, commands: string[]): Task {

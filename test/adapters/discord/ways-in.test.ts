@@ -1,5 +1,6 @@
 import { text } from 'node:stream/consumers'
-import { afterEach, expect, test, vi } from 'vitest'
+import { afterEach, expect, test } from 'vitest'
+import { eventually } from '../../eventually.ts'
 import { sampleTask } from '../../fakes/fake-inbox.ts'
 import { createHarness, type Harness, type HarnessOptions } from './harness.ts'
 import { sampleCard, sampleRoot } from './samples.ts'
@@ -28,7 +29,7 @@ test('"/task run" is acknowledged privately, submitted with verified fields, and
       { name: 'model', type: 3, value: 'qwen3:8b' },
     ],
   })
-  await vi.waitFor(() => expect(inbox.submitted).toHaveLength(1))
+  await eventually(() => expect(inbox.submitted).toHaveLength(1))
   expect(interaction.callback).toMatchObject({ type: 5, data: { flags: 64 } })
   const [request] = inbox.submitted
   expect(request).toMatchObject({
@@ -47,7 +48,7 @@ test('"/task run" is acknowledged privately, submitted with verified fields, and
     },
     place: { platform: 'discord', channelId: channel.id, thread: false },
   })
-  await vi.waitFor(() => expect(server.people.seen(interaction)).toContain('Task #1 created'))
+  await eventually(() => expect(server.people.seen(interaction)).toContain('Task #1 created'))
   const place = request?.place
   if (!place) throw new Error('no place')
   const posted = await adapter.post(place, { ...sampleRoot(), taskId: 1 }, { key: 'root:1', silent: true })
@@ -59,7 +60,7 @@ test('"/task run" is acknowledged privately, submitted with verified fields, and
     thread_metadata: { auto_archive_duration: 1440 },
   })
   expect(server.state.threadMembers.get(thread?.id ?? '')).toContain(ana.id)
-  await vi.waitFor(() => expect(server.people.seen(interaction)).toBe(`Your task is in <#${thread?.id}>.`))
+  await eventually(() => expect(server.people.seen(interaction)).toBe(`Your task is in <#${thread?.id}>.`))
 })
 
 test('a mention starts a thread from the message itself, and the card is posted there once and silently', async () => {
@@ -69,10 +70,10 @@ test('a mention starts a thread from the message itself, and the card is posted 
     channelId: channel.id,
     content: `<@${server.state.bot.id}> convert *all* PNGs`,
   })
-  await vi.waitFor(() => expect(inbox.submitted).toHaveLength(1))
+  await eventually(() => expect(inbox.submitted).toHaveLength(1))
   const [request] = inbox.submitted
   expect(request).toMatchObject({ text: 'convert *all* PNGs', dedupeKey: `discord:${message.id}` })
-  await vi.waitFor(() => expect([...message.reactions.keys()]).toEqual(['👀']))
+  await eventually(() => expect([...message.reactions.keys()]).toEqual(['👀']))
   const place = request?.place
   if (!place) throw new Error('no place')
   const root = await adapter.post(place, sampleRoot(), { key: 'root', silent: true })
@@ -92,7 +93,7 @@ test('a direct message is a task, its control words go to the latest one, and no
   const { server, inbox, adapter, ana } = await begin()
   const direct = server.addChannel({ type: 1, recipients: [ana] })
   server.people.say({ user: ana, channelId: direct.id, content: 'how much disk is free?' })
-  await vi.waitFor(() => expect(inbox.submitted).toHaveLength(1))
+  await eventually(() => expect(inbox.submitted).toHaveLength(1))
   expect(inbox.submitted[0]).toMatchObject({
     actor: { scope: '', isDirect: true, channelId: direct.id },
     place: { key: `c:${direct.id}`, thread: true, channelId: direct.id },
@@ -102,7 +103,7 @@ test('a direct message is a task, its control words go to the latest one, and no
   expect((await adapter.post(place, sampleCard(), { key: 'card', silent: true })).place).toEqual(place)
   inbox.next.reply.push(() => ({ kind: 'done', task: sampleTask(), sentence: 'Stopping.' }))
   server.people.say({ user: ana, channelId: direct.id, content: 'Cancel!' })
-  await vi.waitFor(() => expect(inbox.replies).toHaveLength(1))
+  await eventually(() => expect(inbox.replies).toHaveLength(1))
   expect(inbox.replies[0]).toMatchObject({ addressed: true, text: 'Cancel!' })
   expect(inbox.submitted).toHaveLength(1)
 })
@@ -116,7 +117,7 @@ test('"Run as task" opens a form with the words of the message, and its files co
     files: [{ name: 'list.txt', bytes: Buffer.from('a\nb\n'), type: 'text/plain' }],
   })
   const menu = server.people.menu({ user: ana, channelId: channel.id, command: 'Run as task', messageId: target.id })
-  await vi.waitFor(() => expect(menu.callback?.type).toBe(9))
+  await eventually(() => expect(menu.callback?.type).toBe(9))
   expect(JSON.stringify(menu.callback?.data)).toContain('please rename these')
   const form = server.people.submitModal({
     user: ana,
@@ -124,7 +125,7 @@ test('"Run as task" opens a form with the words of the message, and its files co
     customId: String(menu.callback?.data.custom_id),
     fields: { field0: 'rename these, please' },
   })
-  await vi.waitFor(() => expect(inbox.submitted).toHaveLength(1))
+  await eventually(() => expect(inbox.submitted).toHaveLength(1))
   expect(form.callback).toMatchObject({ type: 5, data: { flags: 64 } })
   expect(inbox.submitted[0]).toMatchObject({
     text: 'rename these, please',
@@ -141,7 +142,7 @@ test('an attachment is fetched through its message, also when the address in the
     content: `<@${server.state.bot.id}> count the lines`,
     files: [{ name: 'list.txt', bytes: Buffer.from('a\nb\n') }],
   })
-  await vi.waitFor(() => expect(inbox.submitted).toHaveLength(1))
+  await eventually(() => expect(inbox.submitted).toHaveLength(1))
   const source = inbox.submitted[0]?.attachments[0]?.source
   if (source?.kind !== 'chat') throw new Error('no chat source')
   clock.advance(2 * 3_600_000)
@@ -161,7 +162,7 @@ test('a file given with a command is fetched from its address while that holds, 
     options: [{ name: 'prompt', type: 3, value: 'count the lines' }],
     files: [{ name: 'list.txt', bytes: Buffer.from('one\n') }],
   })
-  await vi.waitFor(() => expect(inbox.submitted).toHaveLength(1))
+  await eventually(() => expect(inbox.submitted).toHaveLength(1))
   const source = inbox.submitted[0]?.attachments[0]?.source
   if (source?.kind !== 'chat') throw new Error('no chat source')
   const signal = new AbortController().signal
@@ -179,7 +180,7 @@ test('replies in the thread go on with its task; what is noted, done, refused or
   const reply = (content: string) => server.people.say({ user: ana, channelId: thread.id, content })
   inbox.next.reply.push(() => ({ kind: 'done', task: sampleTask({ kind: 'refine' }), sentence: 'Noted.' }))
   const noted = reply('use quality 80')
-  await vi.waitFor(() => expect([...noted.reactions.keys()]).toEqual(['📝']))
+  await eventually(() => expect([...noted.reactions.keys()]).toEqual(['📝']))
   expect(inbox.replies[0]).toMatchObject({
     place: { key: `c:${thread.id}`, channelId: channel.id, thread: true },
     actor: { channelId: channel.id },
@@ -189,15 +190,15 @@ test('replies in the thread go on with its task; what is noted, done, refused or
   })
   inbox.next.reply.push(() => ({ kind: 'forbidden', sentence: 'Only Ana may do this.' }))
   const refused = reply('cancel')
-  await vi.waitFor(() => expect([...refused.reactions.keys()]).toEqual(['🚫']))
+  await eventually(() => expect([...refused.reactions.keys()]).toEqual(['🚫']))
   inbox.next.reply.push(() => ({ kind: 'conflict', sentence: 'Task #1 has <already> ended.', task: sampleTask() }))
   reply('cancel')
-  await vi.waitFor(() => expect(botMessages(thread.id).at(-1)?.content).toBe('Task #1 has \\<already\\> ended.'))
+  await eventually(() => expect(botMessages(thread.id).at(-1)?.content).toBe('Task #1 has \\<already\\> ended.'))
   for (const what of ['log', 'files', 'help', 'status'] as const) {
     inbox.next.reply.push(() => ({ kind: 'show', what, task: sampleTask() }))
     const before = botMessages(thread.id).length
     reply(what)
-    await vi.waitFor(() => expect(botMessages(thread.id)).toHaveLength(before + 1))
+    await eventually(() => expect(botMessages(thread.id)).toHaveLength(before + 1))
   }
   expect(presenter.asked).toEqual([`log 1 c:${thread.id}`, `files 1 c:${thread.id}`])
   expect(botMessages(thread.id).every((message) => message.silent && message.pinged.length === 0)).toBe(true)
@@ -207,7 +208,7 @@ test('a mention in a thread that is no task of ours starts a task right there, w
   const { server, inbox, adapter, ana, ben, channel } = await begin()
   const thread = threadIn(channel.id, ben.id)
   server.people.say({ user: ana, channelId: thread.id, content: `<@${server.state.bot.id}> sum this up` })
-  await vi.waitFor(() => expect(inbox.submitted).toHaveLength(1))
+  await eventually(() => expect(inbox.submitted).toHaveLength(1))
   const place = inbox.submitted[0]?.place
   if (!place) throw new Error('no place')
   expect(place).toMatchObject({ key: `c:${thread.id}`, thread: true })
@@ -225,7 +226,7 @@ test('bots, webhooks, our own messages, edits and joins are not taken for people
   const joined = server.people.say({ user: ana, channelId: channel.id, content: 'nothing for us' })
   server.state.emit('MESSAGE_UPDATE', { id: joined.id, channel_id: channel.id, content: hello })
   server.people.say({ user: ana, channelId: channel.id, content: `${hello} please` })
-  await vi.waitFor(() => expect(inbox.submitted).toHaveLength(1))
+  await eventually(() => expect(inbox.submitted).toHaveLength(1))
   expect(inbox.submitted[0]?.text).toBe('run this please')
   expect(inbox.replies).toEqual([])
   expect(adapter.health()).toEqual({ ok: true, problem: '' })
@@ -234,7 +235,7 @@ test('bots, webhooks, our own messages, edits and joins are not taken for people
 test('a mention without words is answered with what can be done', async () => {
   const { server, inbox, ana, channel } = await begin()
   server.people.say({ user: ana, channelId: channel.id, content: `<@${server.state.bot.id}>` })
-  await vi.waitFor(() => expect(botMessages(channel.id).at(-1)?.content).toContain('/task run'))
+  await eventually(() => expect(botMessages(channel.id).at(-1)?.content).toContain('/task run'))
   expect(inbox.submitted).toEqual([])
 })
 
@@ -242,7 +243,7 @@ test('a refusal to a mention is said where it was asked', async () => {
   const { server, inbox, ana, channel } = await begin()
   inbox.refuse = () => 'You are not on the list of people who may use the assistant here.'
   server.people.say({ user: ana, channelId: channel.id, content: `<@${server.state.bot.id}> hello` })
-  await vi.waitFor(() => expect(botMessages(channel.id).at(-1)?.content).toContain('not on the list'))
+  await eventually(() => expect(botMessages(channel.id).at(-1)?.content).toContain('not on the list'))
 })
 
 test('a broken store loses no word silently', async () => {
@@ -251,19 +252,19 @@ test('a broken store loses no word silently', async () => {
     throw new Error('disk full')
   })
   server.people.say({ user: ana, channelId: channel.id, content: `<@${server.state.bot.id}> hello` })
-  await vi.waitFor(() => expect(botMessages(channel.id).at(-1)?.content).toContain('Try again in a minute'))
+  await eventually(() => expect(botMessages(channel.id).at(-1)?.content).toContain('Try again in a minute'))
 })
 
 test('without the intent for message content the bot says once per thread how to go on', async () => {
   const { server, inbox, ana, channel } = await begin({ contentIntent: false })
   const thread = threadIn(channel.id)
   server.people.say({ user: ana, channelId: thread.id, content: 'use quality 80' })
-  await vi.waitFor(() => expect(botMessages(thread.id)).toHaveLength(1))
+  await eventually(() => expect(botMessages(thread.id)).toHaveLength(1))
   expect(botMessages(thread.id)[0]?.content).toContain("can't read replies")
   server.people.say({ user: ana, channelId: thread.id, content: 'hello?' })
   server.people.say({ user: ana, channelId: channel.id, content: 'talk that is none of ours' })
   server.people.say({ user: ana, channelId: thread.id, content: `<@${server.state.bot.id}> retry` })
-  await vi.waitFor(() => expect(inbox.replies).toHaveLength(1))
+  await eventually(() => expect(inbox.replies).toHaveLength(1))
   expect(inbox.replies[0]).toMatchObject({ text: 'retry', addressed: true })
   expect(botMessages(thread.id).filter((message) => message.content.includes("can't read"))).toHaveLength(1)
 })

@@ -1,10 +1,11 @@
 /** The whole way: people in the stand-in for Discord, the real client, inbox, store, worker, sandbox and reporter. */
 import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { afterEach, expect, test, vi } from 'vitest'
+import { afterEach, expect, test } from 'vitest'
 import { createDiscordAdapter } from '../../../adapters/discord/discord-adapter.ts'
 import type { ChatAdapter } from '../../../src/ports/chat-adapter.ts'
 import { createReporter, type Reporter } from '../../../src/reporter/create-reporter.ts'
+import { eventually } from '../../eventually.ts'
 import { type Assembly, assemble, OPEN_ACCESS } from '../../fakes/assembly.ts'
 import { createDiscordServer, type DiscordServer } from '../../fakes/discord-server.ts'
 import { textsOf } from '../../fakes/discord-server-messages.ts'
@@ -75,13 +76,10 @@ async function begin(replies: readonly ScriptedReply[] = []): Promise<Bench> {
   bench = {
     ...{ server, assembly, channel, ana, boss, logged },
     eventually: (check) =>
-      vi.waitFor(
-        async () => {
-          clock.advance(500)
-          await check()
-        },
-        { timeout: 40_000, interval: 50 },
-      ),
+      eventually(async () => {
+        clock.advance(500)
+        await check()
+      }, 50),
     read: (channelId) =>
       server
         .messagesIn(channelId)

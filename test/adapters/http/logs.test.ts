@@ -1,5 +1,6 @@
-import { describe, expect, test, vi } from 'vitest'
+import { describe, expect, test } from 'vitest'
 import { logTail, taskSchema } from '../../../adapters/http/schemas.ts'
+import { eventually } from '../../eventually.ts'
 import { sampleTask } from '../../fakes/fake-inbox.ts'
 import { doneTask, liveTask } from '../live-task.ts'
 import { type Api, startApi } from './api.ts'
@@ -118,7 +119,7 @@ describe('following', () => {
     const events = await openEvents(api, '/tasks/1/logs?follow=1')
     expect(events.response.headers.get('content-type')).toBe('text/event-stream; charset=utf-8')
     expect(events.response.headers.get('cache-control')).toBe('no-store')
-    await vi.waitFor(() => expect(task.open).toBe(2))
+    await eventually(() => expect(task.open).toBe(2))
     task.print('2')
     task.become(doneTask(running(), 'counted'))
     const all = await readAll(events.next)
@@ -129,7 +130,7 @@ describe('following', () => {
     const last = all.at(-1)
     expect(last?.event).toBe('end')
     expect(taskSchema.parse(JSON.parse(last?.data ?? '')).end?.answer).toBe('counted')
-    await vi.waitFor(() => expect(task.open).toBe(0))
+    await eventually(() => expect(task.open).toBe(0))
   })
 
   test('goes on after Last-Event-ID without a gap or a repetition', async () => {
@@ -161,7 +162,7 @@ describe('following', () => {
     await using api = await startApi({ limits: { heartbeatMs: 1000 } })
     const task = liveTask(api.inbox, running())
     const events = await openEvents(api, '/tasks/1/logs?follow=1')
-    await vi.waitFor(() => expect(api.clock.waiting).toBe(1))
+    await eventually(() => expect(api.clock.waiting).toBe(1))
     for (const _ of [1, 2]) api.clock.advance(1000)
     task.become(doneTask(running()))
     await readAll(events.next)
@@ -173,12 +174,12 @@ describe('following', () => {
     await using api = await startApi({ limits: { followers: 1 } })
     const task = liveTask(api.inbox, running())
     const events = await openEvents(api, '/tasks/1/logs?follow=1')
-    await vi.waitFor(() => expect(task.open).toBe(2))
+    await eventually(() => expect(task.open).toBe(2))
     const second = await api.get('/tasks/1/logs?follow=1')
     expect(second.status).toBe(503)
     events.leave()
-    await vi.waitFor(() => expect(task.open).toBe(0))
-    await vi.waitFor(async () => {
+    await eventually(() => expect(task.open).toBe(0))
+    await eventually(async () => {
       const third = await openEvents(api, '/tasks/1/logs?follow=1')
       expect(third.response.status).toBe(200)
       third.leave()
@@ -197,18 +198,15 @@ describe('following', () => {
     }
     api.inbox.follow = async () => ({ kind: 'lines', lines: endless() })
     const events = await openEvents(api, '/tasks/1/logs?follow=1')
-    await vi.waitFor(() => expect(taken.lines).toBeGreaterThan(10))
+    await eventually(() => expect(taken.lines).toBeGreaterThan(10))
     // What is taken stays where it is once the buffers on the way are full.
     let before = -1
-    await vi.waitFor(
-      () => {
-        const now = taken.lines
-        const still = now === before
-        before = now
-        expect(still).toBe(true)
-      },
-      { interval: 200, timeout: 20_000 },
-    )
+    await eventually(() => {
+      const now = taken.lines
+      const still = now === before
+      before = now
+      expect(still).toBe(true)
+    }, 200)
     expect(taken.lines).toBeLessThan(50_000)
     events.leave()
     task.become(doneTask(running()))
@@ -218,7 +216,7 @@ describe('following', () => {
     const api = await startApi()
     const task = liveTask(api.inbox, running())
     const events = await openEvents(api, '/tasks/1/logs?follow=1')
-    await vi.waitFor(() => expect(task.open).toBe(2))
+    await eventually(() => expect(task.open).toBe(2))
     await api[Symbol.asyncDispose]()
     expect((await readAll(events.next)).map((event) => event.event)).not.toContain('end')
     expect(task.open).toBe(0)

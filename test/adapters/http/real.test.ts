@@ -1,7 +1,7 @@
 /** Every endpoint on the real store, workspace, inbox, worker and sandbox. */
 
 import { readdirSync } from 'node:fs'
-import { expect, test, vi } from 'vitest'
+import { expect, test } from 'vitest'
 import { fromBuffer } from 'yauzl'
 import type { z } from 'zod'
 import {
@@ -15,6 +15,7 @@ import {
 } from '../../../adapters/http/schemas.ts'
 import { systemClock } from '../../../src/app/system-clock.ts'
 import type { Inbox } from '../../../src/ports/inbox.ts'
+import { eventually } from '../../eventually.ts'
 import { scriptedPlan } from '../../fakes/scripted-planner.ts'
 import { openRealApp, type RealApp } from '../real-app.ts'
 import { type Api, newToken, startApiOn } from './api.ts'
@@ -142,7 +143,7 @@ test('cancel, retry, rerun and refine; wrong states are conflicts that say the s
   await using worker = app.makeWorker()
   await worker.start()
   await api.post('/tasks', { description: '!echo started; sleep 100' })
-  await vi.waitFor(async () => expect(await (await api.get('/tasks/1/logs')).text()).toMatch(/^started$/m), 20_000)
+  await eventually(async () => expect(await (await api.get('/tasks/1/logs')).text()).toMatch(/^started$/m))
   expect((await api.post('/tasks/1/cancel')).status).toBe(200)
   expect(await ended(api, 1)).toMatchObject({
     status: 'cancelled',
@@ -174,11 +175,11 @@ test('a plan that waits: approve needs its hash, a second decision is a conflict
   await using worker = app.makeWorker()
   await worker.start()
   const waiting = async (id: number) =>
-    vi.waitFor(async () => {
+    eventually(async () => {
       const task = await read(taskSchema, api.get(`/tasks/${id}`))
       expect(task.status).toBe('awaiting_approval')
       return task
-    }, 20_000)
+    })
   await api.post('/tasks', { description: 'first' })
   const first = await waiting(1)
   const hash = first.approval?.hash ?? ''
@@ -214,7 +215,7 @@ test('inputs of the body are in the working directory, and nowhere else afterwar
   const task = await ended(api, 1)
   expect(task).toMatchObject({ status: 'done', inputs: [{ state: 'saved', size_bytes: 4 }] })
   expect(await (await api.get('/tasks/1/logs')).text()).toMatch(/^a,b$/m)
-  await vi.waitFor(() => expect(readdirSync(api.spoolDirectory)).toEqual([]))
+  await eventually(() => expect(readdirSync(api.spoolDirectory)).toEqual([]))
 })
 
 test('scopes decide on every route', async () => {

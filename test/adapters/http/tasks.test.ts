@@ -1,8 +1,9 @@
 import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs'
-import { describe, expect, test, vi } from 'vitest'
+import { describe, expect, test } from 'vitest'
 import { actionResult, taskPage, taskSchema } from '../../../adapters/http/schemas.ts'
 import { AppError } from '../../../src/core/errors.ts'
 import { StoreError } from '../../../src/ports/store.ts'
+import { eventually } from '../../eventually.ts'
 import { sampleTask } from '../../fakes/fake-inbox.ts'
 import { sampleRound } from '../sample-round.ts'
 import { newToken, startApi } from './api.ts'
@@ -120,7 +121,7 @@ describe('POST /tasks', () => {
     const task = api.inbox.tasks.get(1)
     if (task !== undefined) for (const input of task.inputs) input.state = 'saved'
     await api.post('/tasks', { description: 'another, which wakes the watcher' })
-    await vi.waitFor(() => expect(readdirSync(api.spoolDirectory)).toEqual([]))
+    await eventually(() => expect(readdirSync(api.spoolDirectory)).toEqual([]))
   })
 
   test('inputs of a request that made no new task are removed at once', async () => {

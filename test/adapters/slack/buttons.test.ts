@@ -1,10 +1,11 @@
 import { expect, test } from 'vitest'
 import type { Plan } from '../../../src/core/plan.ts'
 import type { Task } from '../../../src/core/task.ts'
+import { eventually } from '../../eventually.ts'
 import { sampleTask } from '../../fakes/fake-inbox.ts'
 import { waitingRound } from '../../fakes/sample-task.ts'
 import { isJson, type Json, visibleText } from '../../fakes/slack-server-state.ts'
-import { eventually, type Harness, startHarness } from './harness.ts'
+import { type Harness, startHarness } from './harness.ts'
 import { sampleApproval, sampleCard, sampleResult } from './views.ts'
 
 const CHANNEL = { platform: 'slack', key: 'T0TEAM/C0BUILDS', channelId: 'C0BUILDS', thread: false } as const

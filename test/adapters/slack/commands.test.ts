@@ -1,7 +1,8 @@
 import { expect, test } from 'vitest'
+import { eventually } from '../../eventually.ts'
 import { sampleTask } from '../../fakes/fake-inbox.ts'
 import { buttonsOf, visibleText } from '../../fakes/slack-server-state.ts'
-import { eventually, type Harness, startHarness } from './harness.ts'
+import { type Harness, startHarness } from './harness.ts'
 import { sampleCard, sampleRoot } from './views.ts'
 
 /** Types `/task …` and answers the text of the last private answer. */

@@ -1,7 +1,8 @@
 import { expect, test } from 'vitest'
 import { SetupError } from '../../../src/core/errors.ts'
+import { eventually } from '../../eventually.ts'
 import type { SlackServer } from '../../fakes/slack-server.ts'
-import { eventually, type Harness, startHarness } from './harness.ts'
+import { type Harness, startHarness } from './harness.ts'
 
 const QUICK = { pongTimeoutMs: 60, firstRetryMs: 1000, lastRetryMs: 8000, helloTimeoutMs: 30_000, alarmAfterMs: 60_000 }
 

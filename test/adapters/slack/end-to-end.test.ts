@@ -1,9 +1,10 @@
 /** People in Slack on one side; the real adapter, reporter, inbox, store, workspace, sandbox and worker on the other. Only the model is scripted. */
-import { expect, test, vi } from 'vitest'
+import { expect, test } from 'vitest'
 import { createSlackAdapter } from '../../../adapters/slack/adapter.ts'
 import type { AccessRules } from '../../../src/core/authorize.ts'
 import type { ChatAdapter } from '../../../src/ports/chat-adapter.ts'
 import { createReporter, type Reporter } from '../../../src/reporter/create-reporter.ts'
+import { eventually } from '../../eventually.ts'
 import { type Assembly, assemble } from '../../fakes/assembly.ts'
 import type { ScriptedReply } from '../../fakes/scripted-planner.ts'
 import { scriptedPlan } from '../../fakes/scripted-planner.ts'
@@ -94,14 +95,11 @@ async function run(replies: readonly ScriptedReply[], summary = 'All done.'): Pr
 }
 
 /** Waits, and lets the edit budget's time pass meanwhile. */
-function eventually<T>(r: Running, check: () => T): Promise<T> {
-  return vi.waitFor(
-    () => {
-      r.parts.clock.advance(500)
-      return check()
-    },
-    { timeout: 40_000, interval: 20 },
-  )
+function asTimePasses<T>(r: Running, check: () => T): Promise<T> {
+  return eventually(() => {
+    r.parts.clock.advance(500)
+    return check()
+  })
 }
 
 function ours(r: Running, channel = 'C0BUILDS'): SlackMessage[] {
@@ -141,13 +139,13 @@ test('a mention with a file: one card, the answer, the output uploaded, the reac
     files: [{ name: 'data.csv', bytes: Buffer.from('b\na\n'), mimetype: 'text/csv' }],
   })
   r.slack.user.sayAgain('C0BUILDS', said.ts)
-  await eventually(r, () => withText(r, 'Sorted two lines.'))
-  await eventually(r, () =>
+  await asTimePasses(r, () => withText(r, 'Sorted two lines.'))
+  await asTimePasses(r, () =>
     expect(ours(r).flatMap((message) => message.files.map((file) => file.name))).toEqual(['sorted.csv']),
   )
   const upload = ours(r).find((message) => message.files.length > 0)
   expect(upload?.files[0]?.bytes.toString()).toBe('a\nb\n')
-  await eventually(r, () => {
+  await asTimePasses(r, () => {
     const root = r.slack.world.messages.find((message) => message.ts === said.ts)
     expect(root?.reactions.map((reaction) => reaction.name)).toEqual(['white_check_mark'])
   })
@@ -160,12 +158,12 @@ test('a mention with a file: one card, the answer, the output uploaded, the reac
 test('/task: root in the channel, card and result in its thread; Full log is uploaded there', async () => {
   await using r = await run([['echo hello']])
   r.slack.user.command({ user: 'U0ANA', channel: 'C0BUILDS', text: 'say hello' })
-  const result = await eventually(r, () => withText(r, 'All done.'))
+  const result = await asTimePasses(r, () => withText(r, 'All done.'))
   const root = withText(r, 'Task #1: say hello')
   expect(root.threadTs).toBeUndefined()
   expect(result.threadTs).toBe(root.ts)
   r.slack.user.click({ user: 'U0ANA', channel: 'C0BUILDS', ts: result.ts, actionId: 'log:1' })
-  await eventually(r, () => expect(ours(r).flatMap((message) => message.files)).toHaveLength(1))
+  await asTimePasses(r, () => expect(ours(r).flatMap((message) => message.files)).toHaveLength(1))
   const log = ours(r).flatMap((message) => message.files)[0]
   expect(log?.bytes.toString()).toContain('hello')
 })
@@ -173,11 +171,11 @@ test('/task: root in the channel, card and result in its thread; Full log is upl
 test('where it is no member, the whole thread is in direct messages', async () => {
   await using r = await run([['echo hello']])
   r.slack.user.command({ user: 'U0ANA', channel: 'C0RANDOM', text: 'say hello' })
-  const result = await eventually(r, () => withText(r, 'All done.', 'D0ANA'))
+  const result = await asTimePasses(r, () => withText(r, 'All done.', 'D0ANA'))
   expect(result.threadTs).toBe(withText(r, 'Task #1: say hello', 'D0ANA').ts)
   expect(ours(r, 'C0RANDOM')).toEqual([])
   r.slack.user.dm('U0ANA', 'status', result.threadTs)
-  await eventually(r, () => expect(JSON.stringify(r.slack.world.ephemerals)).toContain('Task #1'))
+  await asTimePasses(r, () => expect(JSON.stringify(r.slack.world.ephemerals)).toContain('Task #1'))
 })
 
 test('a plan that needs approval: approvers are called, the requester may not, the approver may, once', async () => {
@@ -186,18 +184,18 @@ test('a plan that needs approval: approvers are called, the requester may not, t
   })
   await using r = await run([plan])
   r.slack.user.say({ user: 'U0ANA', channel: 'C0BUILDS', text: '<@U0BOT> fetch the page' })
-  const approval = await eventually(r, () => {
+  const approval = await asTimePasses(r, () => {
     const message = ours(r).find((each) => each.text.includes('<@U0BEN>'))
     return message ?? expect.fail('nobody was called')
   })
   const approve = actions(approval).find((id) => id.startsWith('approve:')) ?? ''
   const refused = r.slack.user.click({ user: 'U0ANA', channel: 'C0BUILDS', ts: approval.ts, actionId: approve })
-  await eventually(r, () => {
+  await asTimePasses(r, () => {
     const uses = r.slack.world.responseUrls.get(refused.responseUrl)?.uses ?? []
     expect(visibleText(uses[0]?.blocks)).toContain('Only an approver')
   })
   r.slack.user.click({ user: 'U0BEN', channel: 'C0BUILDS', ts: approval.ts, actionId: approve })
-  await eventually(r, () => expect(visibleText(approval.blocks)).toContain('Approved by ben'))
+  await asTimePasses(r, () => expect(visibleText(approval.blocks)).toContain('Approved by ben'))
   expect(actions(approval)).toEqual([])
   await r.parts.until(1)
 })
@@ -206,7 +204,7 @@ test('rejected with a reason by form; edited by form before', async () => {
   const plan = scriptedPlan(['curl -s https://example.com', 'ls'], { network: { reason: 'to fetch it', hosts: [] } })
   await using r = await run([plan])
   r.slack.user.say({ user: 'U0ANA', channel: 'C0BUILDS', text: '<@U0BOT> fetch the page' })
-  const approval = await eventually(
+  const approval = await asTimePasses(
     r,
     () => ours(r).find((each) => each.text.includes('<@U0BEN>')) ?? expect.fail('not yet'),
   )
@@ -217,15 +215,15 @@ test('rejected with a reason by form; edited by form before', async () => {
   }
   const form = () => [...r.slack.world.views.values()].findLast((view) => view.open)?.id ?? expect.fail('no form')
   press('edit')
-  const edit = await eventually(r, form)
+  const edit = await asTimePasses(r, form)
   await r.slack.user.submitModal('U0BEN', edit, { 'command-0': 'curl -s https://example.com/other' }).acked
   const before = (await r.parts.store.get(1))?.rounds[0]?.plan.commands
   expect(before).toEqual(['curl -s https://example.com/other', 'ls'])
   const showing = () => ours(r).filter((message) => visibleText(message.blocks).includes('example.com/other'))
-  await eventually(r, () => expect(showing()).toHaveLength(2))
+  await asTimePasses(r, () => expect(showing()).toHaveLength(2))
   r.parts.clock.advance(5000)
   press('reject')
-  const reject = await eventually(r, form)
+  const reject = await asTimePasses(r, form)
   await r.slack.user.submitModal('U0BEN', reject, { text: 'not from there' }).acked
   const task = await r.parts.until(1)
   expect(task).toMatchObject({ status: 'cancelled', cancellation: { reason: 'rejected', note: 'not from there' } })
@@ -240,18 +238,18 @@ test('cancel by word while it runs; then a refinement continues in the same thre
     'Renamed.',
   )
   const said = r.slack.user.say({ user: 'U0ANA', channel: 'C0BUILDS', text: '<@U0BOT> wait for it' })
-  await eventually(r, () => withText(r, 'command 2 of 2'))
+  await asTimePasses(r, () => withText(r, 'command 2 of 2'))
   r.slack.user.say({ user: 'U0BEN', channel: 'C0BUILDS', text: 'I would not wait', threadTs: said.ts })
   r.slack.user.say({ user: 'U0ANA', channel: 'C0BUILDS', text: 'stop!', threadTs: said.ts })
   await r.parts.until(1)
-  await eventually(r, () => withText(r, 'Cancelled by ana'))
+  await asTimePasses(r, () => withText(r, 'Cancelled by ana'))
   const reply = r.slack.user.say({
     user: 'U0ANA',
     channel: 'C0BUILDS',
     text: 'call it b.txt instead',
     threadTs: said.ts,
   })
-  await eventually(r, () => withText(r, 'Renamed.'))
+  await asTimePasses(r, () => withText(r, 'Renamed.'))
   const child = await r.parts.store.get(2)
   expect(child).toMatchObject({ kind: 'refine', parentId: 1, status: 'done' })
   const note = r.slack.world.messages.find((message) => message.ts === reply.ts)
@@ -262,28 +260,28 @@ test('cancel by word while it runs; then a refinement continues in the same thre
 test('Slack goes down while a task runs: it ends, and everything is told when Slack is back, in order, once', async () => {
   await using r = await run([['echo one']])
   r.slack.user.say({ user: 'U0ANA', channel: 'C0BUILDS', text: '<@U0BOT> say one', events: ['message'] })
-  await vi.waitFor(() => expect(r.slack.calls('users.info').length).toBe(1))
+  await eventually(() => expect(r.slack.calls('users.info').length).toBe(1))
   r.slack.faults.down()
   await r.parts.until(1)
   r.parts.clock.advance(120_000)
   r.slack.faults.up()
-  await eventually(r, () => withText(r, 'All done.'))
+  await asTimePasses(r, () => withText(r, 'All done.'))
   const roles = keys(ours(r))
   expect(new Set(roles).size).toBe(roles.length)
   expect(visibleText(ours(r)[0]?.blocks)).toContain('Task #1')
-  await eventually(r, () => withText(r, 'All done.'))
+  await asTimePasses(r, () => withText(r, 'All done.'))
 })
 
 test('lost answers and restarts in between: each message is there once', async () => {
   await using r = await run([['echo one']])
   r.slack.faults.next('chat.postMessage', { kind: 'lost_answer' }, { kind: 'lost_answer' })
   r.slack.user.command({ user: 'U0ANA', channel: 'C0BUILDS', text: 'say one' })
-  await vi.waitFor(async () => expect(await r.parts.store.get(1)).toBeDefined())
+  await eventually(async () => expect(await r.parts.store.get(1)).toBeDefined())
   await r.parts.until(1)
   await r.stop()
   await r.start()
-  await eventually(r, () => withText(r, 'All done.'))
-  await eventually(r, () => expect(ours(r)).toHaveLength(3))
+  await asTimePasses(r, () => withText(r, 'All done.'))
+  await asTimePasses(r, () => expect(ours(r)).toHaveLength(3))
   expect(new Set(keys(ours(r))).size).toBe(3)
 })
 
@@ -291,12 +289,12 @@ test('an upload that fails leaves the task done, and Retry upload brings the fil
   await using r = await run([['echo one > one.txt']])
   r.slack.world.bot.scopes.delete('files:write')
   r.slack.user.say({ user: 'U0ANA', channel: 'C0BUILDS', text: '<@U0BOT> say one' })
-  const notice = await eventually(r, () => withText(r, 'files:write'))
+  const notice = await asTimePasses(r, () => withText(r, 'files:write'))
   expect(actions(notice)).toEqual(['upload:1'])
   expect((await r.parts.store.get(1))?.status).toBe('done')
   r.slack.world.bot.scopes.add('files:write')
   r.slack.user.click({ user: 'U0ANA', channel: 'C0BUILDS', ts: notice.ts, actionId: 'upload:1' })
-  await eventually(r, () =>
+  await asTimePasses(r, () =>
     expect(ours(r).flatMap((message) => message.files.map((file) => file.name))).toEqual(['one.txt']),
   )
 })
@@ -306,6 +304,6 @@ test('somebody who is on no list is refused privately, and no task is made', asy
   r.slack.world.users.set('U0EVE', { ...(r.slack.world.users.get('U0ANA') ?? expect.fail()), id: 'U0EVE', name: 'eve' })
   r.slack.world.channels.get('C0BUILDS')?.members.add('U0EVE')
   r.slack.user.say({ user: 'U0EVE', channel: 'C0BUILDS', text: '<@U0BOT> say one' })
-  await eventually(r, () => expect(JSON.stringify(r.slack.world.ephemerals)).toContain('not on the list'))
+  await asTimePasses(r, () => expect(JSON.stringify(r.slack.world.ephemerals)).toContain('not on the list'))
   expect((await r.parts.store.list({ limit: 10 })).tasks).toEqual([])
 })

@@ -1,5 +1,5 @@
 /** One Slack, one adapter, one scripted inbox. Dispose it, and nothing is left. */
-import { expect, vi } from 'vitest'
+import { expect } from 'vitest'
 import { createSlackAdapter, type SlackOptions } from '../../../adapters/slack/adapter.ts'
 import type { CardView } from '../../../src/core/view.ts'
 import type { ChatAdapter } from '../../../src/ports/chat-adapter.ts'
@@ -132,9 +132,4 @@ export function recordingLogger(log: LogEntry[]): Logger {
   const at = (level: LogEntry['level']) => (fields: object, message: string) =>
     void log.push({ level, fields, message })
   return { debug: at('debug'), info: at('info'), warn: at('warn'), error: at('error') }
-}
-
-/** Waits until `check` no longer throws. */
-export function eventually<T>(check: () => T | Promise<T>): Promise<T> {
-  return vi.waitFor(check, { timeout: 10_000, interval: 5 })
 }

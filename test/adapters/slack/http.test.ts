@@ -1,8 +1,9 @@
 import { expect, test } from 'vitest'
 import { createSlackAdapter } from '../../../adapters/slack/adapter.ts'
 import { SetupError } from '../../../src/core/errors.ts'
+import { eventually } from '../../eventually.ts'
 import { manualClock } from '../../fakes/manual-clock.ts'
-import { eventually, fakePresenter, recordingLogger, startHarness } from './harness.ts'
+import { fakePresenter, recordingLogger, startHarness } from './harness.ts'
 
 const MENTION = {
   type: 'event_callback',

@@ -6,9 +6,10 @@ import { onCommand } from '../../../adapters/slack/on-command.ts'
 import { onMessage } from '../../../adapters/slack/on-message.ts'
 import { createReceipt } from '../../../adapters/slack/receipt.ts'
 import { createRecent } from '../../../adapters/slack/recent.ts'
+import { eventually } from '../../eventually.ts'
 import { fakeInbox } from '../../fakes/fake-inbox.ts'
 import { manualClock } from '../../fakes/manual-clock.ts'
-import { eventually, fakePresenter, recordingLogger } from './harness.ts'
+import { fakePresenter, recordingLogger } from './harness.ts'
 
 const THREAD = { platform: 'slack', key: 'T0TEAM/C0BUILDS/1.5', channelId: 'C0BUILDS', thread: true } as const
 const TARGET = { teamId: 'T0TEAM', channelId: 'C0BUILDS', threadTs: null, fallbackUserId: null }

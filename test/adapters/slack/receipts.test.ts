@@ -1,10 +1,11 @@
 /** When Slack hears that something of its has arrived: what is acknowledged and then lost, nobody asks for again. */
 import { expect, test } from 'vitest'
 import { StoreError } from '../../../src/ports/store.ts'
+import { eventually } from '../../eventually.ts'
 import { sampleTask } from '../../fakes/fake-inbox.ts'
 import type { Delivery } from '../../fakes/slack-server-state.ts'
 import { visibleText } from '../../fakes/slack-server-state.ts'
-import { eventually, type Harness, startHarness } from './harness.ts'
+import { type Harness, startHarness } from './harness.ts'
 import { sampleCard } from './views.ts'
 
 const MENTION = { user: 'U0ANA', channel: 'C0BUILDS', text: '<@U0BOT> make a file' }

@@ -1,8 +1,9 @@
 import { expect, test } from 'vitest'
 import { StoreError } from '../../../src/ports/store.ts'
+import { eventually } from '../../eventually.ts'
 import { sampleTask } from '../../fakes/fake-inbox.ts'
 import { buttonsOf, visibleText } from '../../fakes/slack-server-state.ts'
-import { eventually, type Harness, startHarness } from './harness.ts'
+import { type Harness, startHarness } from './harness.ts'
 import { sampleCard } from './views.ts'
 
 /** A thread of Ana's with a task in it. */

@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest'
+import { eventually } from '../../eventually.ts'
 import { visibleText } from '../../fakes/slack-server-state.ts'
-import { eventually, startHarness } from './harness.ts'
+import { startHarness } from './harness.ts'
 
 test('a mention becomes one task in the thread of the message, with the words as typed', async () => {
   await using h = await startHarness()
