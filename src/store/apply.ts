@@ -8,11 +8,15 @@ import type { Commit } from './group-commit.ts'
 import { createProjection } from './projection.ts'
 import type { TaskReader } from './read-tasks.ts'
 import type { TaskRow } from './rows.ts'
+import { afterMove, type Standing } from './standing.ts'
+import type { WriteRow } from './write-row.ts'
 
 interface Context {
   db: Database
   reader: TaskReader
   append: AppendEvent
+  standing: () => Standing
+  writeRow: WriteRow
 }
 
 export interface ApplyRequest {
@@ -28,7 +32,7 @@ export type Apply = (commit: Commit, request: ApplyRequest) => ApplyResult
  * One event: the status by core's table, the rows that it changes, the event itself, all or nothing.
  * `claimed` and `submitted` are not applied, they come with a lease or a row: claim and submit write them.
  */
-export function createApply({ db, reader, append }: Context): Apply {
+export function createApply({ db, reader, append, standing, writeRow }: Context): Apply {
   // Looked for first: an UPDATE … RETURNING makes a table for its answer, and most tasks have no followers.
   const followers = db.prepare<[number], { id: number }>(
     'SELECT id FROM task WHERE after_id = CAST(? AS INTEGER) AND after_id IS NOT NULL AND waits = 1',
@@ -36,7 +40,6 @@ export function createApply({ db, reader, append }: Context): Apply {
   const release = db.prepare<[number]>('UPDATE task SET waits = 0 WHERE id = ?')
   const holds = createHolds(db)
   const project = createProjection(db)
-  const write = createRowWriter(db)
 
   function releaseFollowers(commit: Commit, taskId: number): void {
     for (const { id } of followers.all(taskId)) {
@@ -53,38 +56,23 @@ export function createApply({ db, reader, append }: Context): Apply {
     const ends = isFinal(to)
     const lease = keepsLease(to, event) ? {} : NO_LEASE
     const change = project(row, event, now)
-    const next = { ...row, ...change, ...lease, status: to, updated_at: now, ended_at: ends ? now : null }
-    if (!write(row, next)) throw new Error(`task ${taskId} changed inside a transaction`)
+    const last = append(commit, { task: row, at: now, event, standing: afterMove(standing(), row.status, to) })
+    const next = {
+      ...row,
+      ...change,
+      ...lease,
+      status: to,
+      updated_at: now,
+      ended_at: ends ? now : null,
+      last_event: last,
+    }
+    if (!writeRow(row, next)) throw new Error(`task ${taskId} changed inside a transaction`)
     if (ends) releaseFollowers(commit, taskId)
-    append(commit, row, now, event)
     return { kind: 'applied', task: reader.whole(next) }
   }
 }
 
 const NO_LEASE = { lease_id: null, lease_worker: null, lease_until: null, lease_ms: null } as const
-
-/** Most events of a task that runs write nothing else of its row; of these only `steps_begun` is in an index, that of what can be claimed. */
-const KEPT_COLUMNS = ['round', 'steps_begun', 'cancel_by', 'phase', 'updated_at'] as const
-const MOVED_COLUMNS = ['status', 'ended_at', 'lease_id', 'lease_worker', 'lease_until', 'lease_ms'] as const
-const ENDED_COLUMNS = ['ending', 'outputs', 'redactions'] as const
-
-/** Writes a task's row as it is next, if it still has the status and the lease that it had; else answers false. */
-function createRowWriter(db: Database): (row: TaskRow, next: TaskRow) => boolean {
-  function writer(columns: readonly (keyof TaskRow)[]) {
-    const update = db.prepare<(string | number | null)[]>(
-      `UPDATE task SET ${columns.map((column) => `${column} = ?`).join(', ')} WHERE id = ? AND status = ? AND lease_id IS ?`,
-    )
-    return (row: TaskRow, next: TaskRow) =>
-      update.run(...columns.map((column) => next[column]), row.id, row.status, row.lease_id).changes === 1
-  }
-
-  const keep = writer(KEPT_COLUMNS)
-  const move = writer([...KEPT_COLUMNS, ...MOVED_COLUMNS, ...ENDED_COLUMNS])
-  return (row, next) => {
-    const isKept = next.status === row.status && next.lease_id === row.lease_id
-    return isKept ? keep(row, next) : move(row, next)
-  }
-}
 
 /** What must hold beyond the status: the fence, and what the event itself says about the task. */
 function createHolds(db: Database): (row: TaskRow, request: Omit<ApplyRequest, 'taskId'>) => boolean {

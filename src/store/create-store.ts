@@ -13,10 +13,12 @@ import { createQueueState } from './queue-state.ts'
 import { createTaskReader } from './read-tasks.ts'
 import { createAudit, createNotes, createWorkers } from './records.ts'
 import { backUp, createRetention } from './retention.ts'
+import { createStanding } from './standing.ts'
 import { closedError, toStoreError } from './store-errors.ts'
 import { createSubmit } from './submit.ts'
 import { createWake } from './wake.ts'
 import { createWriteQueue, type WriteQueue } from './write-queue.ts'
+import { createRowWriter } from './write-row.ts'
 
 export interface StoreOptions {
   /** Made, with its folder, when it is not there. */
@@ -74,7 +76,8 @@ interface Session {
 function createTaskSide({ db, read, write, now }: Session) {
   const reader = createTaskReader(db)
   const append = createAppendEvent(db)
-  const context = { db, reader, append }
+  const standing = createStanding(db)
+  const context = { db, reader, append, standing, writeRow: createRowWriter(db) }
   const apply = createApply(context)
   const submit = createSubmit(context)
   const claim = createClaim(context)
@@ -82,7 +85,7 @@ function createTaskSide({ db, read, write, now }: Session) {
   const recover = createRecovery(db, apply)
   const due = createDue(db)
   const inputs = createInputs(db)
-  const state = createQueueState(db, reader)
+  const state = createQueueState(db, reader, standing)
   return {
     submit: (task, limits) => write((commit) => submit(commit, task, limits, now())),
     get: (taskId) => read(() => reader.get(taskId)),

@@ -78,7 +78,7 @@ export function createDeliveryWriter(db: Database) {
   const save = db.prepare(
     `INSERT INTO delivery (task_id, platform, cursor, attempts, next_attempt_at, failure, settled)
      VALUES (@taskId, @platform, @cursor, @attempts, @nextAttemptAt, @failure,
-       @settled AND NOT EXISTS (SELECT 1 FROM event WHERE task_id = @taskId AND id > @cursor))
+       @settled AND NOT EXISTS (SELECT 1 FROM task WHERE id = @taskId AND last_event > @cursor))
      ON CONFLICT (task_id) DO UPDATE SET platform = excluded.platform, cursor = excluded.cursor, attempts = excluded.attempts,
        next_attempt_at = excluded.next_attempt_at, failure = excluded.failure, settled = excluded.settled`,
   )

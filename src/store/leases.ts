@@ -12,6 +12,9 @@ import type { Commit } from './group-commit.ts'
 import { columns, orNull } from './json-columns.ts'
 import { TASK_COLUMNS, type TaskRow } from './rows.ts'
 
+/** Together they are as few as all workers have slots. */
+const HELD = 'ended_at IS NULL AND turn = 1'
+
 export interface HeartbeatRequest {
   id: string
   leaseMs: number
@@ -21,7 +24,7 @@ export interface HeartbeatRequest {
 
 export function createHeartbeat(db: Database) {
   const extend = db.prepare<[number, number, string, string], { cancel_by: string | null }>(
-    'UPDATE task SET lease_until = ?, lease_ms = ? WHERE lease_id = CAST(? AS TEXT) AND lease_worker = ? RETURNING cancel_by',
+    `UPDATE task SET lease_until = ?, lease_ms = ? WHERE ${HELD} AND lease_id = ? AND lease_worker = ? RETURNING cancel_by`,
   )
   const beat = db.prepare<[number, string]>('UPDATE worker SET heartbeat_at = ? WHERE id = ?')
   return ({ id, leaseMs, leases, now }: HeartbeatRequest) => {
@@ -39,11 +42,9 @@ export function createHeartbeat(db: Database) {
 
 export function createRecovery(db: Database, apply: Apply): (commit: Commit, now: number) => number {
   const cut = db.prepare<[{ now: number }]>(
-    'UPDATE task SET lease_until = @now + lease_ms WHERE lease_id IS NOT NULL AND lease_until > @now + lease_ms',
+    `UPDATE task SET lease_until = @now + lease_ms WHERE ${HELD} AND lease_until > @now + lease_ms`,
   )
-  const expired = db.prepare<[number], TaskRow>(
-    `SELECT ${TASK_COLUMNS} FROM task WHERE lease_id IS NOT NULL AND lease_until <= ?`,
-  )
+  const expired = db.prepare<[number], TaskRow>(`SELECT ${TASK_COLUMNS} FROM task WHERE ${HELD} AND lease_until <= ?`)
   const lastStep = db.prepare<[number, number], { number: number }>(
     `SELECT max(number) AS number FROM step WHERE task_id = ? AND round = ? AND state IN ('running', 'ended')`,
   )
@@ -71,10 +72,10 @@ export function createRecovery(db: Database, apply: Apply): (commit: Commit, now
 /** Reads what needs no writing first: most looks for expired leases find none. */
 export function createDue(db: Database) {
   const lease = db.prepare<[{ now: number }], { at: number | null }>(
-    'SELECT min(min(lease_until, @now + lease_ms)) AS at FROM task WHERE lease_id IS NOT NULL',
+    `SELECT min(min(lease_until, @now + lease_ms)) AS at FROM task WHERE ${HELD}`,
   )
   const odd = db.prepare<[{ now: number }], { one: number }>(
-    `SELECT 1 AS one FROM task WHERE lease_id IS NOT NULL AND (lease_until <= @now OR lease_until > @now + lease_ms) LIMIT 1`,
+    `SELECT 1 AS one FROM task WHERE ${HELD} AND (lease_until <= @now OR lease_until > @now + lease_ms) LIMIT 1`,
   )
   // A reminder is due at half of the time that people have to decide.
   const approval = db.prepare<[], { at: number | null }>(

@@ -18,7 +18,13 @@ export function migrate(db: Database, file: string, migrations: readonly Migrati
   refuseForeign(db, file, found, newest)
   if (found === newest) return null
   const copy = found === 0 ? null : keepCopy(db, file, found)
-  for (const migration of migrations) step(db, migration)
+  // A table that is made anew is dropped in between; what refers to it must not go with it.
+  db.pragma('foreign_keys = OFF')
+  try {
+    for (const migration of migrations) step(db, migration)
+  } finally {
+    db.pragma('foreign_keys = ON')
+  }
   return copy
 }
 

@@ -1,6 +1,6 @@
 import type { Database } from 'better-sqlite3'
 import type { StoredEvent, TaskEvent } from '../core/events.ts'
-import { type Platform, TASK_STATUSES, type Task, type TaskStatus, type TaskSummary } from '../core/task.ts'
+import { isFinal, type Platform, TASK_STATUSES, type Task, type TaskStatus, type TaskSummary } from '../core/task.ts'
 import type { ListQuery } from '../ports/store.ts'
 import {
   type ApprovalRow,
@@ -25,7 +25,10 @@ interface EventRow {
   task_id: number
   at: number
   body: string
+  before_id: number | null
 }
+
+const EVENT_COLUMNS = 'e.id, e.task_id, e.at, e.body, e.before_id'
 
 export type TaskReader = ReturnType<typeof createTaskReader>
 
@@ -52,13 +55,17 @@ export function createTaskReader(db: Database) {
     `SELECT ${SUMMARY_COLUMNS} FROM task WHERE parent_id = CAST(? AS INTEGER) ORDER BY id LIMIT ${MAX_PAGE}`,
   )
   const inputsWaiting = db.prepare<[], TaskRow>(
-    `SELECT ${TASK_COLUMNS} FROM task WHERE inputs_ready = 0 AND ended_at IS NULL ORDER BY id`,
+    `SELECT ${TASK_COLUMNS} FROM task WHERE ended_at IS NULL AND turn = 0 AND inputs_ready = 0`,
   )
   const events = db.prepare<[number, number], EventRow>(
-    'SELECT * FROM event WHERE id > CAST(? AS INTEGER) ORDER BY id LIMIT CAST(? AS INTEGER)',
+    `SELECT ${EVENT_COLUMNS} FROM event e WHERE id > CAST(? AS INTEGER) ORDER BY id LIMIT CAST(? AS INTEGER)`,
   )
-  const taskEvents = db.prepare<[number, number, number], EventRow>(
-    'SELECT * FROM event WHERE task_id = CAST(? AS INTEGER) AND id > CAST(? AS INTEGER) ORDER BY id LIMIT CAST(? AS INTEGER)',
+  // From the last one back, as each knows the one before.
+  const taskEvents = db.prepare<[{ taskId: number; afterId: number }], EventRow>(
+    `WITH RECURSIVE told AS (
+       SELECT ${EVENT_COLUMNS} FROM event e WHERE e.id = (SELECT last_event FROM task WHERE id = CAST(@taskId AS INTEGER)) AND e.id > CAST(@afterId AS INTEGER)
+       UNION ALL SELECT ${EVENT_COLUMNS} FROM told JOIN event e ON e.id = told.before_id WHERE e.id > CAST(@afterId AS INTEGER)
+     ) SELECT * FROM told`,
   )
   const readPage = createPageReader(db)
 
@@ -96,13 +103,14 @@ export function createTaskReader(db: Database) {
       const newest = readPage({ place, limit: 1 }, 1)[0]
       return newest === undefined ? undefined : get(newest.id)
     },
-    waitingForInputs: (): readonly Task[] => inputsWaiting.all().map(whole),
-    events(query: { taskId?: number; afterId: number; limit: number }): readonly StoredEvent[] {
-      const rows =
-        query.taskId === undefined
-          ? events.all(query.afterId, query.limit)
-          : taskEvents.all(query.taskId, query.afterId, query.limit)
-      return rows.map(toEvent)
+    waitingForInputs: (): readonly Task[] =>
+      inputsWaiting
+        .all()
+        .sort((a, b) => a.id - b.id)
+        .map(whole),
+    events({ taskId, afterId, limit }: { taskId?: number; afterId: number; limit: number }): readonly StoredEvent[] {
+      if (taskId === undefined) return events.all(afterId, limit).map(toEvent)
+      return taskEvents.all({ taskId, afterId }).reverse().slice(0, limit).map(toEvent)
     },
   }
 }
@@ -116,8 +124,8 @@ function toEvent(row: EventRow): StoredEvent {
 type Filter = { sql: string; values: readonly (string | number)[] }
 
 /**
- * Newest first, below a cursor. A list by status asks once for each status, so that every part comes from an index in order;
- * one query with `status IN (…)` would have to sort all that match.
+ * Newest first, below a cursor. A list by status asks once for each, so that every part comes from an index in order; one query with
+ * `status IN (…)` would have to sort all that match. Tasks that live have no status in an index, they are few beside those that have ended.
  */
 function createPageReader(db: Database): (query: ListQuery, limit: number) => SummaryRow[] {
   const prepared = new Map<string, ReturnType<typeof prepare>>()
@@ -141,11 +149,27 @@ function createPageReader(db: Database): (query: ListQuery, limit: number) => Su
   return (query, limit) => {
     const filters = filtersOf(query)
     const beforeId = query.beforeId ?? NEWEST
-    const statuses = query.status ?? (filters.length > 0 ? TASK_STATUSES : null)
-    if (statuses === null) return select(filters, beforeId, limit)
-    const parts = [...new Set(statuses)].flatMap((status) => select([...filters, ofStatus(status)], beforeId, limit))
+    const states = statesOf(query)
+    if (states === null) return select(filters, beforeId, limit)
+    const parts = states.flatMap((state) => select([...filters, state], beforeId, limit))
     return parts.sort((a, b) => b.id - a.id).slice(0, limit)
   }
+}
+
+/** The parts that a list is put together from; null where one index has the whole of it in order. */
+function statesOf({ status, place, requester }: ListQuery): Filter[] | null {
+  const isOfSome = place !== undefined || requester !== undefined
+  if (status !== undefined) return [...new Set(status)].map((each) => ofStatus(each, isOfSome))
+  if (!isOfSome) return null
+  return [LIVE, ...TASK_STATUSES.filter(isFinal).map((each) => ofStatus(each, isOfSome))]
+}
+
+const LIVE: Filter = { sql: 'ended IS NULL', values: [] }
+
+function ofStatus(status: TaskStatus, isOfSome: boolean): Filter {
+  if (isFinal(status)) return { sql: 'ended = CAST(? AS TEXT)', values: [status] }
+  const live = isOfSome ? LIVE.sql : 'ended_at IS NULL AND turn IN (0, 1, 2)'
+  return { sql: `${live} AND status = CAST(? AS TEXT)`, values: [status] }
 }
 
 function filtersOf(query: ListQuery): Filter[] {
@@ -165,8 +189,4 @@ function filtersOf(query: ListQuery): Filter[] {
     })
   }
   return filters
-}
-
-function ofStatus(status: TaskStatus): Filter {
-  return { sql: 'status = CAST(? AS TEXT)', values: [status] }
 }

@@ -10,7 +10,7 @@ const NOT_NEEDED = `ended_at IS NOT NULL
   AND NOT EXISTS (SELECT 1 FROM task c WHERE c.parent_id = t.id AND c.ended_at IS NULL)
   AND NOT EXISTS (SELECT 1 FROM task c WHERE c.after_id = t.id AND c.ended_at IS NULL)
   AND NOT (t.place_thread IS 1 AND EXISTS (SELECT 1 FROM task n WHERE n.place_key = t.place_key AND n.place_platform = t.place_platform
-    AND n.status IN ('pending', 'planning', 'awaiting_approval', 'running')))`
+    AND n.ended IS NULL))`
 
 const UNTOLD = 'SELECT 1 FROM delivery d WHERE d.task_id = t.id AND d.settled = 0 AND d.failure IS NULL'
 

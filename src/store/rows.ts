@@ -36,12 +36,13 @@ export interface TaskRow extends SummaryRow {
   /** 1 from the beginning of the current round's first step until nothing more of the round is to be run. */
   steps_begun: number
   queue_key: number
-  claimable: number
   lease_ms: number | null
   phase: string | null
   ending: string | null
   redactions: number
   outputs: string | null
+  /** Null only where a process of an older version made the task while this one runs. */
+  last_event: number | null
 }
 
 export type PlaceColumns = 'place_platform' | 'place_key' | 'place_thread' | 'place_channel'
@@ -52,8 +53,8 @@ export const SUMMARY_COLUMNS = `id, description, kind, parent_id, after_id, stat
   updated_at, started_at, ended_at`
 
 /** The columns of TaskRow, for SELECT and RETURNING. */
-export const TASK_COLUMNS = `${SUMMARY_COLUMNS}, lease_id, lease_worker, lease_until, inputs, steps_begun, queue_key, claimable, lease_ms,
-  phase, ending, redactions, outputs`
+export const TASK_COLUMNS = `${SUMMARY_COLUMNS}, lease_id, lease_worker, lease_until, inputs, steps_begun, queue_key, lease_ms, phase,
+  ending, redactions, outputs, last_event`
 
 export interface RoundRow {
   number: number

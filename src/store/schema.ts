@@ -1,8 +1,9 @@
 /**
  * The tables, as numbered migrations: only ever added to, never edited once landed.
  *
- * What keeps claim, list and card flat as the file grows: a partial index for each question about live tasks, `(…, status, id)` indexes for
- * lists (one ordered look-up per status), and counts kept by triggers.
+ * What keeps claim, list and card flat as the file grows: one small index of all live tasks, `(…, ended, id)` indexes for lists (one ordered
+ * look-up per end), and counts that each event carries on. A commit costs what it writes, a page for each b-tree that it touches: so
+ * no index of tasks has a column that changes at every transition, and what stands in one row for all stands in the newest event.
  *
  * A process of the version before may have the file open while the next one changes it: what it still reads and writes stays as it is named.
  */
@@ -195,7 +196,152 @@ CREATE INDEX seen_at ON seen (at);
 /** Nothing is marked as seen: a task's own key says that it came before. */
 const SECOND = 'DROP TABLE seen;'
 
+/**
+ * Fewer pages for each commit.
+ *
+ * - A task keeps its place in the index of live tasks (`turn`: 0 it waits for somebody, 1 held, 2 its turn can come; what is claimed moves from
+ *   the front of the claimable to the back of the held, which is the same page), and enters the lists of what has ended once.
+ * - An event has the one before it of the same task, and the task its last: no index of events by task. No AUTOINCREMENT either, which is
+ *   one more page: ids are given by the store and never a second time, as the newest event has the last of both.
+ * - An event has where the queue stands after it: tasks by status, the queue key of the latest claim in turn (the virtual time of
+ *   start-time fair queueing), the last task's id. Null in what older versions wrote. The newest event outlives its task.
+ */
+const THIRD = `
+DROP TRIGGER task_counted;
+DROP TRIGGER task_moved;
+DROP TRIGGER task_uncounted;
+
+CREATE TABLE task_next (
+  id INTEGER PRIMARY KEY,
+  description TEXT NOT NULL,
+  kind TEXT NOT NULL CHECK (kind IN ('request', 'retry', 'rerun', 'refine', 'resume')),
+  parent_id INTEGER REFERENCES task (id) ON DELETE SET NULL,
+  after_id INTEGER REFERENCES task (id) ON DELETE SET NULL,
+  status TEXT NOT NULL CHECK (
+    status IN ('pending', 'planning', 'awaiting_approval', 'running', 'done', 'failed', 'cancelled')
+  ),
+  requester_platform TEXT NOT NULL,
+  requester_scope TEXT NOT NULL,
+  requester_user TEXT NOT NULL,
+  requester_name TEXT NOT NULL,
+  place_platform TEXT,
+  place_key TEXT,
+  place_thread INTEGER,
+  place_channel TEXT,
+  model TEXT,
+  dedupe_key TEXT,
+  round INTEGER NOT NULL DEFAULT 0,
+  inputs TEXT NOT NULL DEFAULT '[]',
+  inputs_ready INTEGER NOT NULL,
+  -- 1 while the task in after_id has not ended.
+  waits INTEGER NOT NULL DEFAULT 0,
+  -- 1 once a step of the current round has begun.
+  steps_begun INTEGER NOT NULL DEFAULT 0,
+  queue_key INTEGER NOT NULL,
+  lease_id TEXT,
+  lease_worker TEXT,
+  lease_until INTEGER,
+  lease_ms INTEGER,
+  cancel_by TEXT,
+  phase TEXT,
+  ending TEXT,
+  redactions INTEGER NOT NULL DEFAULT 0,
+  outputs TEXT,
+  created_at INTEGER NOT NULL,
+  updated_at INTEGER NOT NULL,
+  started_at INTEGER,
+  ended_at INTEGER,
+  last_event INTEGER,
+  claimable INTEGER AS (
+    lease_id IS NULL AND (
+      (status = 'pending' AND inputs_ready = 1 AND waits = 0) OR (status = 'running' AND steps_begun = 0)
+    )
+  ) VIRTUAL,
+  turn INTEGER AS (CASE WHEN lease_id IS NOT NULL THEN 1 WHEN claimable THEN 2 ELSE 0 END) VIRTUAL,
+  -- The status of a task that has ended, from the key of what is written then and at no other time.
+  ended TEXT AS (
+    CASE substr(ending, 1, 4) WHEN '{"an' THEN 'done' WHEN '{"fa' THEN 'failed' WHEN '{"ca' THEN 'cancelled' END
+  ) VIRTUAL
+) STRICT;
+INSERT INTO task_next
+SELECT id, description, kind, parent_id, after_id, status, requester_platform, requester_scope, requester_user, requester_name,
+  place_platform, place_key, place_thread, place_channel, model, dedupe_key, round, inputs, inputs_ready, waits, steps_begun, queue_key,
+  lease_id, lease_worker, lease_until, lease_ms, cancel_by, phase, ending, redactions, outputs, created_at, updated_at, started_at, ended_at,
+  (SELECT max(e.id) FROM event e WHERE e.task_id = task.id)
+FROM task ORDER BY id;
+
+CREATE TABLE event_next (
+  id INTEGER PRIMARY KEY,
+  task_id INTEGER NOT NULL,
+  at INTEGER NOT NULL,
+  body TEXT NOT NULL,
+  before_id INTEGER,
+  last_task INTEGER,
+  virtual_time INTEGER,
+  pending INTEGER,
+  planning INTEGER,
+  awaiting_approval INTEGER,
+  running INTEGER,
+  done INTEGER,
+  failed INTEGER,
+  cancelled INTEGER
+) STRICT;
+INSERT INTO event_next (id, task_id, at, body, before_id)
+SELECT id, task_id, at, body, (SELECT max(b.id) FROM event b WHERE b.task_id = e.task_id AND b.id < e.id) FROM event e ORDER BY id;
+-- Where the last event of all is gone with its task, or there never was one, another has its id.
+INSERT OR IGNORE INTO event_next (id, task_id, at, body)
+SELECT coalesce((SELECT seq FROM sqlite_sequence WHERE name = 'event'), 0), 0, 0, '{}';
+UPDATE event_next SET
+  last_task = coalesce((SELECT seq FROM sqlite_sequence WHERE name = 'task'), 0),
+  virtual_time = (SELECT virtual_time FROM queue),
+  (pending, planning, awaiting_approval, running, done, failed, cancelled) = (
+    SELECT count(*) FILTER (WHERE status = 'pending'), count(*) FILTER (WHERE status = 'planning'),
+      count(*) FILTER (WHERE status = 'awaiting_approval'), count(*) FILTER (WHERE status = 'running'),
+      count(*) FILTER (WHERE status = 'done'), count(*) FILTER (WHERE status = 'failed'),
+      count(*) FILTER (WHERE status = 'cancelled')
+    FROM task
+  )
+WHERE id = (SELECT max(id) FROM event_next);
+
+DROP TABLE event;
+DROP TABLE task;
+DROP TABLE status_count;
+ALTER TABLE event_next RENAME TO event;
+ALTER TABLE task_next RENAME TO task;
+
+CREATE INDEX task_live ON task (turn, queue_key) WHERE ended_at IS NULL;
+CREATE INDEX task_by_end ON task (ended, id) WHERE ended IS NOT NULL;
+CREATE INDEX task_by_requester ON task (requester_platform, requester_user, ended, id);
+CREATE INDEX task_by_place ON task (place_platform, place_key, ended, id) WHERE place_key IS NOT NULL;
+CREATE INDEX task_open_in ON task (place_platform, place_channel) WHERE place_channel IS NOT NULL AND ended_at IS NULL;
+CREATE INDEX task_by_parent ON task (parent_id, id) WHERE parent_id IS NOT NULL;
+CREATE INDEX task_after ON task (after_id) WHERE after_id IS NOT NULL;
+CREATE INDEX task_ended ON task (ended_at) WHERE ended_at IS NOT NULL;
+CREATE UNIQUE INDEX task_dedupe ON task (dedupe_key) WHERE dedupe_key IS NOT NULL;
+
+CREATE TRIGGER task_removed AFTER DELETE ON task BEGIN
+  DELETE FROM event WHERE id < (SELECT max(id) FROM event) AND id IN (
+    WITH RECURSIVE own (id) AS (
+      SELECT OLD.last_event UNION ALL SELECT e.before_id FROM own JOIN event e ON e.id = own.id WHERE e.before_id IS NOT NULL
+    ) SELECT id FROM own
+  );
+  UPDATE event SET body = CASE task_id WHEN OLD.id THEN '{}' ELSE body END, before_id = CASE task_id WHEN OLD.id THEN NULL ELSE before_id END,
+    pending = pending - (OLD.status = 'pending'), planning = planning - (OLD.status = 'planning'),
+    awaiting_approval = awaiting_approval - (OLD.status = 'awaiting_approval'), running = running - (OLD.status = 'running'),
+    done = done - (OLD.status = 'done'), failed = failed - (OLD.status = 'failed'), cancelled = cancelled - (OLD.status = 'cancelled')
+  WHERE id = (SELECT max(id) FROM event);
+END;
+
+-- As the version before reads it; its table of the queue stays for it too.
+CREATE VIEW status_count (status, tasks) AS
+WITH newest AS (SELECT * FROM event WHERE pending IS NOT NULL ORDER BY id DESC LIMIT 1)
+SELECT 'pending', pending FROM newest UNION ALL SELECT 'planning', planning FROM newest
+UNION ALL SELECT 'awaiting_approval', awaiting_approval FROM newest UNION ALL SELECT 'running', running FROM newest
+UNION ALL SELECT 'done', done FROM newest UNION ALL SELECT 'failed', failed FROM newest UNION ALL SELECT 'cancelled', cancelled FROM newest;
+`
+
 export const MIGRATIONS: readonly Migration[] = [
   { version: 1, sql: FIRST },
   { version: 2, sql: SECOND },
+  { version: 3, sql: THIRD },
 ]

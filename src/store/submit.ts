@@ -5,17 +5,20 @@ import type { AppendEvent } from './append-event.ts'
 import type { Commit } from './group-commit.ts'
 import type { TaskReader } from './read-tasks.ts'
 import type { TaskRow } from './rows.ts'
+import { afterMove, type Standing } from './standing.ts'
 
 interface Context {
   db: Database
   reader: TaskReader
   append: AppendEvent
+  standing: () => Standing
 }
 
 export type Submit = (commit: Commit, task: NewTask, limits: QueueLimits, now: number) => SubmitResult
 
 /** What a new task has in its row; the other columns begin as FRESH says. */
 const NEW_COLUMNS = [
+  'id',
   'description',
   'kind',
   'parent_id',
@@ -35,12 +38,12 @@ const NEW_COLUMNS = [
   'queue_key',
   'created_at',
   'updated_at',
+  'last_event',
 ] as const
 
 const FRESH = {
   round: 0,
   steps_begun: 0,
-  claimable: 0,
   lease_id: null,
   lease_worker: null,
   lease_until: null,
@@ -52,12 +55,12 @@ const FRESH = {
   outputs: null,
   started_at: null,
   ended_at: null,
-} as const satisfies Omit<TaskRow, (typeof NEW_COLUMNS)[number] | 'id'>
+} as const satisfies Omit<TaskRow, (typeof NEW_COLUMNS)[number]>
 
 type NewRow = Pick<TaskRow, (typeof NEW_COLUMNS)[number]>
 
 /** Admits a task: the same key is the same task, a full queue is refused, and else the row, its event and its delivery are written together. */
-export function createSubmit({ db, reader, append }: Context): Submit {
+export function createSubmit({ db, reader, append, standing }: Context): Submit {
   const byKey = db.prepare<[string], { id: number }>('SELECT id FROM task WHERE dedupe_key = ?')
   const findFull = createFullness(db)
   const queueKey = createQueueKey(db)
@@ -74,26 +77,37 @@ export function createSubmit({ db, reader, append }: Context): Submit {
   function write(task: NewTask, row: NewRow): TaskRow {
     const areInputsReady = task.inputs.every((input) => input.state !== 'waiting')
     const values = NEW_COLUMNS.map((column) => row[column])
-    const { lastInsertRowid } = insert.run(...values, task.dedupeKey, areInputsReady ? 1 : 0)
-    return { ...FRESH, ...row, id: Number(lastInsertRowid) }
+    insert.run(...values, task.dedupeKey, areInputsReady ? 1 : 0)
+    return { ...FRESH, ...row }
   }
 
   return (commit, task, limits, now) => {
     const known = task.dedupeKey === null ? undefined : byKey.get(task.dedupeKey)
     const first = known === undefined ? undefined : reader.get(known.id)
     if (first !== undefined) return { kind: 'duplicate', task: first }
-    const full = findFull(task, limits)
+    const before = standing()
+    const full = findFull(task, limits, before)
     if (full !== undefined) return { kind: 'full', limit: full, allowed: limits[full] }
-    const row = write(task, toNewRow(task, { now, waits: waitsFor(task.afterId), queueKey: queueKey(task) }))
+    const facts = { now, waits: waitsFor(task.afterId), queueKey: queueKey(task, before), before }
+    const row = write(task, toNewRow(task, facts))
     if (task.place !== null) deliver.run(row.id, task.place.platform)
-    append(commit, row, now, { kind: 'submitted' })
+    const after = { ...afterMove(before, null, 'pending'), last_task: row.id }
+    append(commit, { task: { ...row, last_event: null }, at: now, event: { kind: 'submitted' }, standing: after })
     if (task.place !== null) commit.deliveries.add(row.id)
     return { kind: 'created', task: reader.whole(row) }
   }
 }
 
-function toNewRow(task: NewTask, facts: { now: number; waits: boolean; queueKey: number }): NewRow {
+interface Facts {
+  now: number
+  waits: boolean
+  queueKey: number
+  before: Standing
+}
+
+function toNewRow(task: NewTask, facts: Facts): NewRow {
   return {
+    id: facts.before.last_task + 1,
     description: task.description,
     kind: task.kind,
     status: 'pending',
@@ -113,27 +127,25 @@ function toNewRow(task: NewTask, facts: { now: number; waits: boolean; queueKey:
     place_channel: task.place?.channelId ?? null,
     created_at: facts.now,
     updated_at: facts.now,
+    last_event: facts.before.id + 1,
   }
 }
 
 /** Which limit a new task would pass, if any. Nothing is counted further than its limit. */
-function createFullness(db: Database): (task: NewTask, limits: QueueLimits) => keyof QueueLimits | undefined {
+function createFullness(
+  db: Database,
+): (task: NewTask, limits: QueueLimits, standing: Standing) => keyof QueueLimits | undefined {
   const ofRequester = db.prepare<[string, string, number], { tasks: number }>(
     `SELECT count(*) AS tasks FROM (SELECT 1 FROM task WHERE requester_platform = CAST(? AS TEXT) AND requester_user = CAST(? AS TEXT)
-       AND status IN ('pending', 'planning', 'awaiting_approval', 'running') LIMIT CAST(? AS INTEGER))`,
+       AND ended IS NULL LIMIT CAST(? AS INTEGER))`,
   )
   const ofPlace = db.prepare<[string, string, number], { tasks: number }>(
     `SELECT count(*) AS tasks FROM (SELECT 1 FROM task WHERE place_platform = CAST(? AS TEXT) AND place_channel = CAST(? AS TEXT) AND place_channel IS NOT NULL
        AND ended_at IS NULL LIMIT CAST(? AS INTEGER))`,
   )
-  const ofAll = db.prepare<[], { pending: number; live: number }>(
-    // Not `IN (…)`: SQLite would make a table of the list first, which takes as long as the rest.
-    `SELECT sum(tasks) FILTER (WHERE status = 'pending') AS pending, sum(tasks) AS live FROM status_count
-     WHERE status <> 'done' AND status <> 'failed' AND status <> 'cancelled'`,
-  )
 
-  return ({ requester, place }, limits) => {
-    const { pending, live } = ofAll.get() ?? { pending: 0, live: 0 }
+  return ({ requester, place }, limits, { pending, planning, awaiting_approval, running }) => {
+    const live = pending + planning + awaiting_approval + running
     // Nobody has more than all have together, which mostly settles it without counting.
     if (live >= limits.perRequester) {
       const mine = ofRequester.get(requester.platform, requester.userId, limits.perRequester)?.tasks ?? 0
@@ -152,14 +164,13 @@ function createFullness(db: Database): (task: NewTask, limits: QueueLimits) => k
  * Claims go by key, so whoever asks for a hundred things stands a hundred places deep in their own row and not before anybody else.
  * A requester's keys rise with the ids, so the newest pending task has their last key; a claimed one is not beyond the last claim's.
  */
-function createQueueKey(db: Database): (task: NewTask) => number {
-  const virtualTime = db.prepare<[], { key: number }>('SELECT virtual_time AS key FROM queue')
+function createQueueKey(db: Database): (task: NewTask, standing: Standing) => number {
   const lastOf = db.prepare<[string, string], { key: number }>(
-    `SELECT queue_key AS key FROM task WHERE requester_platform = CAST(? AS TEXT) AND requester_user = CAST(? AS TEXT) AND status = 'pending'
-     ORDER BY id DESC LIMIT 1`,
+    `SELECT queue_key AS key FROM task WHERE requester_platform = CAST(? AS TEXT) AND requester_user = CAST(? AS TEXT) AND ended IS NULL
+       AND status = 'pending' ORDER BY id DESC LIMIT 1`,
   )
-  return ({ requester }) => {
+  return ({ requester }, standing) => {
     const last = lastOf.get(requester.platform, requester.userId)?.key ?? 0
-    return Math.max(virtualTime.get()?.key ?? 0, last) + 1
+    return Math.max(standing.virtual_time, last) + 1
   }
 }

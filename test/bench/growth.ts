@@ -82,8 +82,11 @@ export function fillStore(file: string, tasks: number): void {
      SELECT 'an old task with a description of some length', 'request', 'done', 'slack', 'T1', 'U' || (i % 5), 'x', 1,
        'slack', 'P' || (i % 100), 1, 'C1', 0, i, i, i, i + 9, '{"answer":"ok"}' FROM n`,
   ).run(tasks)
+  const standing = `${tasks}, 0, 0, 0, 0, 0, ${tasks}, 0, 0`
   db.exec(`INSERT INTO event (task_id, at, body) SELECT id, created_at, '{"kind":"submitted"}' FROM task;
-    INSERT INTO event (task_id, at, body) SELECT id, created_at, '{"kind":"answered","answer":"ok"}' FROM task;
+    INSERT INTO event (task_id, at, body, before_id, last_task, virtual_time, pending, planning, awaiting_approval, running, done, failed, cancelled)
+      SELECT id, created_at, '{"kind":"answered","answer":"ok"}', id, ${standing} FROM task;
+    UPDATE task SET last_event = ${tasks} + id;
     INSERT INTO delivery (task_id, platform, cursor, settled) SELECT id, 'slack', 2, 1 FROM task;
     COMMIT`)
   db.close()

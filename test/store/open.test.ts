@@ -21,9 +21,8 @@ import { expect, onTestFinished, test } from 'vitest'
 import { SetupError } from '../../src/core/errors.ts'
 import { createStore } from '../../src/store/create-store.ts'
 import { APPLICATION_ID, migrate } from '../../src/store/migrate.ts'
-import { MIGRATIONS } from '../../src/store/schema.ts'
 import { manualClock } from '../fakes/manual-clock.ts'
-import { NO_LIMITS, newTask, openBench, plannedRound, quietLogger, submit } from './store-helpers.ts'
+import { openBench, quietLogger, submit } from './store-helpers.ts'
 
 const run = promisify(execFile)
 
@@ -185,73 +184,3 @@ test.runIf(process.getuid?.() === 0)(
     expect(inClosed.stdout).toMatch(/^SetupError store_(cannot_open|read_only) /)
   },
 )
-
-/** As the first version left it, with a worker at work: a task that waits, one whose first step runs, and one that is done and told. */
-function storeOfVersionOne(file: string): void {
-  const db = new Database(file)
-  migrate(db, file, MIGRATIONS.slice(0, 1))
-  const columns =
-    'description, kind, requester_platform, requester_scope, requester_user, requester_name, inputs_ready, queue_key, created_at, updated_at'
-  const asked = "'count', 'request', 'slack', 'T1', 'U1', 'Ana', 1, 1, 1, 1"
-  db.exec(`
-    INSERT INTO task (${columns}, status, dedupe_key) VALUES (${asked}, 'pending', 'event-1');
-    INSERT INTO task (${columns}, status, round, steps_begun, lease_id, lease_worker, lease_until, lease_ms, started_at)
-      VALUES (${asked}, 'running', 1, 1, 'lease', 'w0', 5, 4, 1);
-    INSERT INTO task (${columns}, status, ending, started_at, ended_at, place_platform, place_key, place_thread, place_channel)
-      VALUES (${asked}, 'done', '{"answer":"3 files"}', 1, 2, 'slack', 'C1:1.0', 1, 'C1');
-    INSERT INTO event (task_id, at, body) VALUES (1, 1, '{"kind":"submitted"}'), (2, 1, '{"kind":"submitted"}');
-    INSERT INTO delivery (task_id, platform, cursor, settled) VALUES (3, 'slack', 2, 1);
-    INSERT INTO message (task_id, role, ref, frame, posted_at) VALUES (3, 'card', '1.1', 'f', 1);
-    INSERT INTO seen VALUES ('event-1', 1);
-  `)
-  const insert =
-    'INSERT INTO round (task_id, number, plan, author, verdict, hash, planned_at) VALUES (2, 1, ?, ?, ?, ?, 1)'
-  const { plan, author, verdict, hash } = plannedRound()
-  db.prepare(insert).run(JSON.stringify(plan), JSON.stringify(author), JSON.stringify(verdict), hash)
-  db.exec("INSERT INTO step (task_id, round, number, state) VALUES (2, 1, 0, 'running'), (2, 1, 1, 'waiting')")
-  db.close()
-}
-
-test('a store of the first version is brought to this one with all that is in it, and the copy goes back to the first', async () => {
-  const file = join(folder(), 'tasks.db')
-  storeOfVersionOne(file)
-  const lines: string[] = []
-  const store = await createStore({ file, clock: manualClock(), logger: quietLogger(lines) })
-  expect(lines.join()).toContain('the copy from before is kept')
-  expect(await store.get(1)).toMatchObject({ status: 'pending', description: 'count' })
-  expect(await store.submit(newTask({ dedupeKey: 'event-1' }), NO_LIMITS)).toMatchObject({ kind: 'duplicate' })
-  expect(await store.recoverExpired()).toBe(1)
-  expect(await store.get(2)).toMatchObject({ status: 'failed', failure: { reason: 'interrupted', step: 0 } })
-  expect(await store.get(3)).toMatchObject({ status: 'done', answer: '3 files' })
-  expect(await store.delivery(3)).toMatchObject({ settled: true, messages: [{ role: 'card', ref: '1.1' }] })
-  expect(await store.counts()).toMatchObject({ pending: 1, running: 0, failed: 1, done: 1 })
-  expect((await store.claim({ id: 'w1', leaseMs: 1000 }))?.id).toBe(1)
-  await store[Symbol.asyncDispose]()
-
-  const copy = `${file}.before-version-2`
-  expect(statSync(copy).mode & 0o777).toBe(0o600)
-  const before = new Database(copy)
-  expect(before.prepare('SELECT id, status FROM task ORDER BY id').all()).toMatchObject([
-    { status: 'pending' },
-    { status: 'running' },
-    { status: 'done' },
-  ])
-  const old = new Database(file)
-  expect(old.prepare("SELECT 1 FROM sqlite_schema WHERE name = 'seen'").get()).toBeUndefined()
-  expect(old.pragma('integrity_check', { simple: true })).toBe('ok')
-  // The program of then refuses the file of now, and takes the copy.
-  expect(() => migrate(old, file, MIGRATIONS.slice(0, 1))).toThrow('newer version')
-  expect(migrate(before, copy, MIGRATIONS.slice(0, 1))).toBeNull()
-  old.close()
-  before.close()
-})
-
-test('a process of the version before goes on with a file that the next one has changed under it', async () => {
-  const file = join(folder(), 'tasks.db')
-  storeOfVersionOne(file)
-  const old = new Database(file)
-  const takes = old.prepare("UPDATE task SET lease_id = 'l', steps_begun = 1 WHERE claimable = 1 RETURNING id")
-  await (await open(file))[Symbol.asyncDispose]()
-  expect(takes.all()).toEqual([{ id: 1 }])
-  old.close()
-})

@@ -1,5 +1,6 @@
 import { existsSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import Database from 'better-sqlite3'
 import { expect, test } from 'vitest'
 import type { Place } from '../../src/core/task.ts'
 import type { Delivery } from '../../src/ports/store.ts'
@@ -188,6 +189,21 @@ test('an id is never given twice, also when the newest task was removed', async 
   const id = await taskIn(bench.store, 'cancelled')
   await bench.store.deleteTask(id)
   expect(await submit(bench.store)).toBe(id + 1)
+})
+
+test('the events of a removed task go with it; of the newest of all only its number stays', async () => {
+  await using bench = await openBench()
+  const { store } = bench
+  const first = await taskIn(store, 'cancelled')
+  const last = await taskIn(store, 'done')
+  const newest = (await store.events({ afterId: 0, limit: 99 })).at(-1)?.id ?? 0
+  expect([await store.deleteTask(first), await store.deleteTask(last)]).toEqual([true, true])
+  expect(await store.counts()).toMatchObject({ done: 0, cancelled: 0, pending: 0 })
+  const db = new Database(bench.file, { readonly: true })
+  expect(db.prepare('SELECT id, body FROM event WHERE id > 0').all()).toEqual([{ id: newest, body: '{}' }])
+  db.close()
+  const next = await submit(store)
+  expect(await store.events({ taskId: next, afterId: 0, limit: 9 })).toMatchObject([{ id: newest + 1 }])
 })
 
 test('a backup is whole, private, made while the store is in use, and opens as a store', async () => {
