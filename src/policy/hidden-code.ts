@@ -6,7 +6,8 @@ import type { Call } from './reading.ts'
 const READS_INDEXES = new Set(
   '[ test [[ let declare typeset local export readonly read unset printf mapfile readarray wait'.split(' '),
 )
-const INDEX = /\[[^\]]{0,300}(?:\$\((?!\()|`)/
+// Arithmetic runs nothing: $((i + 1)). What only begins like it is a substitution: $((reboot) | cat)
+const INDEX = /\[[^\]]{0,300}(?:\$\((?!\((?:[^()]|\([^()]{0,300}\)){0,300}\)\))|`)/
 const SUBSTITUTION = /\$\(|`/
 /** Variables by which a shell runs more than its script says; for some, only when their value holds a substitution. */
 const RUN_BY_SHELL: Readonly<Record<string, RegExp>> = {

@@ -119,6 +119,7 @@ const WRAPPINGS: readonly ((text: string) => string)[] = [
   (s) => `declare 'q[$(${s})]=1'`,
   (s) => `read 'q[$(${s})]' <<< x`,
   (s) => `X='q[$(${s})]'; echo $((X))`,
+  (s) => `X='q[$(( ${s} ) | cat)]'; echo $((X))`,
 ]
 
 describe('what bash runs, the reader has seen', () => {
