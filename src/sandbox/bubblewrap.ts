@@ -39,7 +39,6 @@ class BubblewrapSandbox implements Sandbox {
   readonly #meter = new DiskMeter()
   readonly #folder: ProgramFolder
   readonly #launchers: Launchers
-  #isPrepared = false
   #report: Promise<SandboxReport> | undefined
 
   constructor(options: BubblewrapOptions) {
@@ -94,8 +93,7 @@ class BubblewrapSandbox implements Sandbox {
         meter: this.#meter,
         network: proxy?.folder ?? null,
       })
-      const onGone = () => this.#giveBack(held)
-      const session = new TaskSession({ box, clock, graceMs, limits: task.limits, onGone })
+      const session = new TaskSession({ box, clock, graceMs, limits: task.limits, onGone: () => held.disposeAsync() })
       return { session, group: launcher.group }
     } catch (error) {
       await held.disposeAsync()
@@ -104,18 +102,11 @@ class BubblewrapSandbox implements Sandbox {
   }
 
   prepare(): void {
-    this.#isPrepared = true
     this.#launchers.prepare()
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#launchers[Symbol.asyncDispose]()
-  }
-
-  /** To start a process stops this one for some milliseconds: whoever waits for the end of the task goes first. */
-  async #giveBack(held: AsyncDisposableStack): Promise<void> {
-    await held.disposeAsync()
-    if (this.#isPrepared) setImmediate(() => this.#launchers.prepare())
   }
 
   #openNetwork(task: SandboxTask, request: NetworkRequest, place: PipePlace): Promise<NetworkProxy> {

@@ -6,11 +6,14 @@ import { BUBBLEWRAP_LAUNCHER, SUPERVISOR_PATH } from './shell-programs.ts'
 import type { TaskGroup } from './task-group.ts'
 import type { TaskGroups } from './task-groups.ts'
 
-export interface Launcher {
+interface Started {
   place: PipePlace
   group: TaskGroup | undefined
   launched: Launched
-  /** Ends the launcher, when it is no box yet, and gives back what it holds. */
+}
+
+export interface Launcher extends Started {
+  /** Ends it, when it is no box yet; settles when it is gone. What it held is given back afterwards. */
   release(): Promise<void>
 }
 
@@ -25,8 +28,10 @@ export interface LaunchersOptions {
 
 export class Launchers implements AsyncDisposable {
   readonly #options: LaunchersOptions
-  readonly #ready = new Set<Promise<Launcher>>()
+  readonly #ready = new Set<Promise<Started>>()
+  readonly #clearing = new Set<Promise<void>>()
   #taken = 0
+  #isPrepared = false
   #isOver = false
 
   constructor(options: LaunchersOptions) {
@@ -39,43 +44,70 @@ export class Launchers implements AsyncDisposable {
     this.#ready.delete(ready)
     this.#taken += 1
     try {
-      const launcher = await ready
-      launcher.launched.hold(true)
-      return { ...launcher, release: () => this.#release(launcher) }
+      const started = await ready
+      started.launched.hold(true)
+      return { ...started, release: () => this.#release(started) }
     } catch (error) {
       this.#taken -= 1
       throw error
     }
   }
 
-  /** Starts as many as may be wanted at once. What cannot be started is told to whoever takes one. */
+  /** Starts as many as may be wanted at once, now and after each task. What cannot be started is told to whoever takes one. */
   prepare(): void {
+    this.#isPrepared = true
     while (!this.#isOver && this.#ready.size + this.#taken < this.#options.slots) {
       const starting = this.#start()
       this.#ready.add(starting)
       // Whoever killed it, or whatever was wrong: the next task starts one of its own and is told.
       const drop = () => this.#ready.delete(starting)
-      starting.then(async (launcher) => {
-        await launcher.launched.exited
-        if (drop()) await launcher.release()
+      starting.then(async (started) => {
+        await started.launched.exited
+        if (drop()) await this.#end(started)
       }, drop)
     }
   }
 
-  /** Ends those that wait. May be called twice. */
+  /** Ends those that wait, and settles when nothing is held any more. May be called twice. */
   async [Symbol.asyncDispose](): Promise<void> {
     this.#isOver = true
     const ready = [...this.#ready]
     this.#ready.clear()
-    await Promise.allSettled(ready.map(async (starting) => (await starting).release()))
+    await Promise.allSettled(ready.map(async (starting) => this.#end(await starting)))
+    await Promise.all(this.#clearing)
   }
 
-  async #release(launcher: Launcher): Promise<void> {
+  /** To start a process stops this one for some milliseconds: whoever waits for the end of the task goes first. */
+  async #release(started: Started): Promise<void> {
     this.#taken -= 1
-    await launcher.release()
+    const { cleared } = await this.#end(started)
+    void cleared.then(() => this.#isPrepared && this.prepare())
   }
 
-  async #start(): Promise<Launcher> {
+  async #end({ launched, place, group }: Started): Promise<{ cleared: Promise<void> }> {
+    launched.hold(true)
+    launched.terminator.destroy()
+    launched.control.destroy()
+    launched.steps.destroy()
+    launched.kill()
+    await launched.exited
+    const cleared = this.#clear(place, group)
+    this.#clearing.add(cleared)
+    void cleared.then(() => this.#clearing.delete(cleared))
+    return { cleared }
+  }
+
+  /** The kernel takes its time over a cgroup, and nobody who waits for the end of a task has to. */
+  async #clear(place: PipePlace, group: TaskGroup | undefined): Promise<void> {
+    await group?.remove()
+    try {
+      this.#options.folder.giveBack(place)
+    } catch {
+      // Somebody removed it; the next task gets another.
+    }
+  }
+
+  async #start(): Promise<Started> {
     const { folder, groups, slots, isRoot } = this.#options
     const place = await folder.take(slots)
     const group = await groups.create()
@@ -91,16 +123,6 @@ export class Launchers implements AsyncDisposable {
         : { file: '/bin/bash', parameters: [...parameters, ...entrances] },
     )
     launched.hold(false)
-    const release = async () => {
-      launched.hold(true)
-      launched.terminator.destroy()
-      launched.control.destroy()
-      launched.steps.destroy()
-      launched.kill()
-      await launched.exited
-      await group?.remove()
-      folder.giveBack(place)
-    }
-    return { place, group, launched, release }
+    return { place, group, launched }
   }
 }

@@ -1,7 +1,7 @@
 import { readdirSync, readFileSync } from 'node:fs'
 import { setTimeout as delay } from 'node:timers/promises'
 
-const LOOK_EVERY_MS = 2
+const LOOK_EVERY_MS = 1
 
 /** Direct children of one thread of a process, its main one by default, in the order of their making; [] when it is gone. */
 export function childrenOf(pid: number, thread = String(pid)): number[] {

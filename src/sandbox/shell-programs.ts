@@ -161,6 +161,8 @@ const TAKE_STEP = [
 export const RUNNER = [
   // Nothing above 2 may reach a step, whatever the program was started with.
   `for REPLY in /proc/$$/fd/*; do REPLY=\${REPLY##*/}; if [[ $REPLY -gt 2 ]]; then eval "exec $REPLY>&-"; fi; done`,
+  // This text, which would be handed on from step to step.
+  'unset BASH_EXECUTION_STRING',
   `__assistant_save() { { __assistant_flags=\${__assistant_flags-$-}; set +euvx; } 2>/dev/null; { ${[
     `builtin printf 'builtin cd -- %q\\n' "$PWD"`,
     'builtin umask -p',
