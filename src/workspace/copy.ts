@@ -7,7 +7,7 @@ const KEPT_MODE = 0o700
 
 /** Copies plain files and folders into the empty folder `to`, which nobody else uses yet. Answers how many entries were left out. */
 export async function copyTree(from: string, to: string, limits: WalkLimits): Promise<number> {
-  await using folder = await Folder.open(from)
+  using folder = Folder.open(from)
   if (folder === undefined) return 0
   const walk = walkTree(folder, limits)
   let leftOut = 0
@@ -35,13 +35,13 @@ async function copyOpened(parent: Folder, name: string, target: Buffer): Promise
  * hands, so that a hard link to a stranger's file stays a stranger's.
  */
 export async function giveTree(work: string, owner: { uid: number; gid: number }, limits: WalkLimits): Promise<void> {
-  await using folder = await Folder.open(work)
+  using folder = Folder.open(work)
   if (folder === undefined) return
-  const { uid: present, gid } = await folder.ownStats()
+  const { uid: present, gid } = folder.ownStats()
   if (Number(present) === owner.uid && Number(gid) === owner.gid) return
   for await (const { name, stats, folder: parent } of walkTree(folder, limits).entries) {
     if (stats.uid === present) await lchown(parent.at(name), owner.uid, owner.gid)
   }
   // Last, so that a run cut short is begun again.
-  await folder.give(owner)
+  folder.give(owner)
 }

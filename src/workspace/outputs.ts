@@ -22,8 +22,8 @@ export interface Outputs {
 
 /** Plain files made or changed since the snapshot, by path. `omitted` counts those beyond the limits; when even looking was cut short, at least one. */
 export async function collectOutputs(paths: TaskPaths, limits: OutputLimits, walkLimits: WalkLimits): Promise<Outputs> {
-  const before = await readSnapshot(paths.snapshot)
-  await using folder = await Folder.open(paths.work)
+  const before = readSnapshot(paths.snapshot)
+  using folder = Folder.open(paths.work)
   if (folder === undefined) return { files: [], totals: { files: 0, bytes: 0 }, omitted: 0 }
   const walk = walkTree(folder, walkLimits)
   const found: OutputFile[] = []
@@ -69,9 +69,9 @@ async function openPlainFile(
   work: string,
   path: string,
 ): Promise<{ handle: FileHandle; stats: BigIntStats } | undefined> {
-  const found = await folderOf(work, path)
+  const found = folderOf(work, path)
   if (found === undefined) return undefined
-  await using folder = found.folder
+  using folder = found.folder
   return await folder.file(found.name)
 }
 

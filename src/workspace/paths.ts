@@ -45,7 +45,19 @@ export async function unlessMissing<T>(action: Promise<T>): Promise<T | undefine
   try {
     return await action
   } catch (error) {
-    if (systemCode(error) === 'ENOENT' || systemCode(error) === 'ENOTDIR') return undefined
-    throw error
+    return throwUnlessMissing(error)
   }
+}
+
+/** The same for what is done at once: a look at one name, where another thread costs more than it saves. */
+export function orMissing<T>(action: () => T): T | undefined {
+  try {
+    return action()
+  } catch (error) {
+    return throwUnlessMissing(error)
+  }
+}
+
+function throwUnlessMissing(error: unknown): undefined {
+  if (systemCode(error) !== 'ENOENT' && systemCode(error) !== 'ENOTDIR') throw error
 }

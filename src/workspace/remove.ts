@@ -1,7 +1,7 @@
 import { chmod, rename, rmdir, unlink } from 'node:fs/promises'
 import { join } from 'node:path'
 import { unlessMissing, workspaceError } from './paths.ts'
-import { Folder } from './tree.ts'
+import { Folder, quickly } from './tree.ts'
 
 /** Deeper folders are first moved to the top: a task may nest them deeper than paths or descriptors reach. */
 const MAX_DEPTH = 64
@@ -11,7 +11,7 @@ const MAX_PASSES = 10_000
 export async function removeTree(root: string, name: string): Promise<void> {
   const doomed = `.removing-${name}`
   try {
-    await using top = await Folder.open(root)
+    using top = Folder.open(root)
     if (top === undefined) return
     await removeEntry(top, doomed)
     await unlessMissing(rename(join(root, name), join(root, doomed)))
@@ -22,14 +22,14 @@ export async function removeTree(root: string, name: string): Promise<void> {
 }
 
 async function removeEntry(parent: Folder, name: string): Promise<void> {
-  const stats = await parent.stats(name)
+  const stats = parent.stats(name)
   if (stats === undefined) return
   if (!stats.isDirectory()) {
     await unlessMissing(unlink(parent.at(name)))
     return
   }
   {
-    await using top = await openable(parent, name)
+    using top = await openable(parent, name)
     for (let pass = 0; top !== undefined && pass < MAX_PASSES; pass++) {
       if ((await emptyFolder(top, { top, pass, depth: 1 })) === 0) break
     }
@@ -41,7 +41,7 @@ async function removeEntry(parent: Folder, name: string): Promise<void> {
 async function emptyFolder(folder: Folder, at: { top: Folder; pass: number; depth: number }): Promise<number> {
   let count = 0
   for (const name of await namesIn(folder)) {
-    const stats = await folder.stats(name)
+    const stats = folder.stats(name)
     if (stats === undefined) continue
     count++
     if (!stats.isDirectory()) await unlessMissing(unlink(folder.at(name)))
@@ -57,7 +57,7 @@ async function removeFolder(
   at: { top: Folder; pass: number; depth: number },
 ): Promise<void> {
   {
-    await using folder = await openable(parent, name)
+    using folder = await openable(parent, name)
     if (folder !== undefined) await emptyFolder(folder, { ...at, depth: at.depth + 1 })
   }
   await unlessMissing(rmdir(parent.at(name)))
@@ -65,14 +65,14 @@ async function removeFolder(
 
 /** A task may have taken the rights off its folders; they are its owner's to give back. */
 async function openable(parent: Folder, name: string): Promise<Folder | undefined> {
-  const stats = await parent.stats(name)
+  const stats = parent.stats(name)
   if (stats !== undefined && (Number(stats.mode) & 0o700) !== 0o700) await unlessMissing(chmod(parent.at(name), 0o700))
-  return await parent.folder(name)
+  return parent.folder(name)
 }
 
 /** All at once: what is removed while a listing is open could make it skip others. */
 async function namesIn(folder: Folder): Promise<string[]> {
   const names: string[] = []
-  for await (const name of folder.names()) names.push(name)
+  for await (const name of folder.names(quickly())) names.push(name)
   return names
 }

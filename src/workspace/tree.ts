@@ -2,44 +2,54 @@
  * Walking a folder that someone hostile may be changing at the same time. Each folder is held by its descriptor, and every name is looked up
  * in that descriptor (through /proc/self/fd, Node's way to openat) without following links: what is opened is inside, or it is not opened.
  */
-import { type BigIntStats, constants } from 'node:fs'
-import { type FileHandle, lstat, open, opendir } from 'node:fs/promises'
+import {
+  type BigIntStats,
+  closeSync,
+  constants,
+  fchownSync,
+  fstatSync,
+  lstatSync,
+  opendirSync,
+  openSync,
+} from 'node:fs'
+import { type FileHandle, lstat, open } from 'node:fs/promises'
 import { systemCode } from './paths.ts'
 
 const FOLDER = constants.O_RDONLY | constants.O_DIRECTORY | constants.O_NOFOLLOW | constants.O_NONBLOCK
 /** Non-blocking: opening a FIFO must not wait for its writer. */
 const FILE = constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK | constants.O_NOCTTY
+/** A few files are looked at at once, which costs a tenth of asking another thread for each; what takes longer must not hold the event loop. */
+const QUICK_MS = 2
 const LOOKUPS_AT_ONCE = 32
 /** What happens when someone changes the folder meanwhile, or a name that must not be followed or read. */
 const PASSING = new Set(['ENOENT', 'ENOTDIR', 'ELOOP', 'EACCES', 'EPERM', 'ENXIO', 'ENODEV', 'ENAMETOOLONG', 'EISDIR'])
 
-export class Folder implements AsyncDisposable {
-  readonly #handle: FileHandle
+export class Folder implements Disposable {
+  readonly #descriptor: number
 
-  private constructor(handle: FileHandle) {
-    this.#handle = handle
+  private constructor(descriptor: number) {
+    this.#descriptor = descriptor
   }
 
-  static async open(path: string): Promise<Folder | undefined> {
-    const handle = await unlessPassing(open(path, FOLDER))
-    return handle && new Folder(handle)
+  static open(path: string | Buffer): Folder | undefined {
+    const descriptor = unlessPassing(() => openSync(path, FOLDER))
+    return descriptor === undefined ? undefined : new Folder(descriptor)
   }
 
   /** A path to `name` (one component, a byte string) that goes through this descriptor. */
   at(name: string): Buffer {
-    return Buffer.from(`/proc/self/fd/${this.#handle.fd}/${name}`, 'latin1')
+    return Buffer.from(`/proc/self/fd/${this.#descriptor}/${name}`, 'latin1')
   }
 
-  async folder(name: string): Promise<Folder | undefined> {
-    const handle = await unlessPassing(open(this.at(name), FOLDER))
-    return handle && new Folder(handle)
+  folder(name: string): Folder | undefined {
+    return Folder.open(this.at(name))
   }
 
   /** A plain file with no other name, for reading; undefined for anything else. */
   async file(name: string): Promise<{ handle: FileHandle; stats: BigIntStats } | undefined> {
-    const seen = await this.stats(name)
+    const seen = this.stats(name)
     if (seen === undefined || !isPlainFile(seen)) return undefined
-    const handle = await unlessPassing(open(this.at(name), FILE))
+    const handle = await unlessPassingLater(open(this.at(name), FILE))
     if (handle === undefined) return undefined
     const stats = await handle.stat({ bigint: true })
     if (isPlainFile(stats) && stats.uid === seen.uid) return { handle, stats }
@@ -47,28 +57,47 @@ export class Folder implements AsyncDisposable {
     return undefined
   }
 
-  stats(name: string): Promise<BigIntStats | undefined> {
-    return unlessPassing(lstat(this.at(name), { bigint: true }))
+  stats(name: string): BigIntStats | undefined {
+    return unlessPassing(() => lstatSync(this.at(name), { bigint: true }))
   }
 
-  ownStats(): Promise<BigIntStats> {
-    return this.#handle.stat({ bigint: true })
+  statsLater(name: string): Promise<BigIntStats | undefined> {
+    return unlessPassingLater(lstat(this.at(name), { bigint: true }))
   }
 
-  async give(owner: { uid: number; gid: number }): Promise<void> {
-    await this.#handle.chown(owner.uid, owner.gid)
+  ownStats(): BigIntStats {
+    return fstatSync(this.#descriptor, { bigint: true })
   }
 
-  async *names(): AsyncGenerator<string> {
-    const listing = await unlessPassing(
-      opendir(`/proc/self/fd/${this.#handle.fd}`, { encoding: 'latin1', bufferSize: 256 }),
-    )
-    if (listing !== undefined) for await (const entry of listing) yield entry.name
+  give(owner: { uid: number; gid: number }): void {
+    fchownSync(this.#descriptor, owner.uid, owner.gid)
   }
 
-  async [Symbol.asyncDispose](): Promise<void> {
-    await this.#handle.close()
+  /** Read at once for as long as `isQuick` says so. */
+  async *names(isQuick: () => boolean): AsyncGenerator<string> {
+    const here = `/proc/self/fd/${this.#descriptor}`
+    const listing = unlessPassing(() => opendirSync(here, { encoding: 'latin1', bufferSize: 256 }))
+    if (listing === undefined) return
+    try {
+      for (;;) {
+        const entry = isQuick() ? listing.readSync() : await listing.read()
+        if (entry === null) return
+        yield entry.name
+      }
+    } finally {
+      listing.closeSync()
+    }
   }
+
+  [Symbol.dispose](): void {
+    closeSync(this.#descriptor)
+  }
+}
+
+/** True for the first moments. */
+export function quickly(): () => boolean {
+  const begun = performance.now()
+  return () => performance.now() - begun < QUICK_MS
 }
 
 export function isPlainFile(stats: BigIntStats): boolean {
@@ -99,7 +128,7 @@ export interface Walk {
 
 /** Everything below `folder`, a folder before its contents. */
 export function walkTree(folder: Folder, limits: WalkLimits): Walk {
-  const state = { left: limits.entries, cut: false }
+  const state = { left: limits.entries, cut: false, isQuick: quickly() }
   const entries = below({ folder, prefix: '', depth: 1 }, limits, state)
   return {
     entries,
@@ -115,9 +144,16 @@ interface Level {
   depth: number
 }
 
-async function* below(level: Level, limits: WalkLimits, state: { left: number; cut: boolean }): AsyncGenerator<Entry> {
+interface WalkState {
+  left: number
+  cut: boolean
+  isQuick(): boolean
+}
+
+async function* below(level: Level, limits: WalkLimits, state: WalkState): AsyncGenerator<Entry> {
   const { folder, prefix, depth } = level
-  for await (const { name, stats } of lookedUp(folder)) {
+  for await (const { name, stats } of lookedUp(folder, state)) {
+    if (stats === undefined) continue
     if (state.left-- <= 0 || limits.isLate()) {
       state.cut = true
       return
@@ -125,48 +161,63 @@ async function* below(level: Level, limits: WalkLimits, state: { left: number; c
     const path = prefix + name
     yield { path, name, stats, folder }
     if (!stats.isDirectory()) continue
-    await using child = depth < limits.depth ? await folder.folder(name) : undefined
+    using child = depth < limits.depth ? folder.folder(name) : undefined
     if (child !== undefined) yield* below({ folder: child, prefix: `${path}/`, depth: depth + 1 }, limits, state)
     else state.cut = true
   }
 }
 
-async function* lookedUp(folder: Folder): AsyncGenerator<{ name: string; stats: BigIntStats }> {
-  for await (const batch of batches(folder)) {
-    for (const { name, stats } of batch) if (stats !== undefined) yield { name, stats }
-  }
+interface LookedUp {
+  name: string
+  stats: BigIntStats | undefined
 }
 
-async function* batches(folder: Folder): AsyncGenerator<{ name: string; stats: BigIntStats | undefined }[]> {
+async function* lookedUp(folder: Folder, { isQuick }: WalkState): AsyncGenerator<LookedUp> {
   let names: string[] = []
-  const lookUp = (some: string[]) => Promise.all(some.map(async (name) => ({ name, stats: await folder.stats(name) })))
-  for await (const name of folder.names()) {
+  const lookUp = (some: string[]): Promise<LookedUp[]> =>
+    Promise.all(some.map(async (name) => ({ name, stats: await folder.statsLater(name) })))
+  for await (const name of folder.names(isQuick)) {
+    if (isQuick()) {
+      yield { name, stats: folder.stats(name) }
+      continue
+    }
     names.push(name)
     if (names.length < LOOKUPS_AT_ONCE) continue
-    yield await lookUp(names)
+    yield* await lookUp(names)
     names = []
   }
-  yield await lookUp(names)
+  yield* await lookUp(names)
 }
 
 /** The folder that holds the last component of `path`, opened component by component; undefined when one of them is no folder. */
-export async function folderOf(root: string, path: string): Promise<{ folder: Folder; name: string } | undefined> {
+export function folderOf(root: string, path: string): { folder: Folder; name: string } | undefined {
   const components = path.split('/')
   const name = components.pop() ?? ''
-  let folder = await Folder.open(root)
+  let folder = Folder.open(root)
   for (const component of components) {
-    const next: Folder | undefined = await folder?.folder(component)
-    await folder?.[Symbol.asyncDispose]()
+    const next: Folder | undefined = folder?.folder(component)
+    folder?.[Symbol.dispose]()
     folder = next
   }
   return folder && { folder, name }
 }
 
-async function unlessPassing<T>(action: Promise<T>): Promise<T | undefined> {
+function unlessPassing<T>(action: () => T): T | undefined {
+  try {
+    return action()
+  } catch (error) {
+    return rethrowUnlessPassing(error)
+  }
+}
+
+async function unlessPassingLater<T>(action: Promise<T>): Promise<T | undefined> {
   try {
     return await action
   } catch (error) {
-    if (PASSING.has(systemCode(error) ?? '')) return undefined
-    throw error
+    return rethrowUnlessPassing(error)
   }
+}
+
+function rethrowUnlessPassing(error: unknown): undefined {
+  if (!PASSING.has(systemCode(error) ?? '')) throw error
 }

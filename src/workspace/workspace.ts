@@ -1,4 +1,5 @@
-import { mkdir, readdir, rename, stat, statfs } from 'node:fs/promises'
+import { mkdirSync, readdirSync, statSync } from 'node:fs'
+import { readdir, rename, statfs } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Redactor } from '../core/redact.ts'
 import type { Clock } from '../ports/clock.ts'
@@ -12,7 +13,7 @@ import { readStepTail, readTail } from './log-tail.ts'
 import { openWholeLog } from './log-whole.ts'
 import { openLogWriter } from './log-writer.ts'
 import { collectOutputs, openOutput } from './outputs.ts'
-import { type TaskPaths, taskPaths, unlessMissing, workspaceError } from './paths.ts'
+import { orMissing, type TaskPaths, taskPaths, unlessMissing, workspaceError } from './paths.ts'
 import { removeTree } from './remove.ts'
 import { shownPath } from './shown-path.ts'
 import { saveSnapshot } from './snapshot.ts'
@@ -63,7 +64,7 @@ export function createWorkspace(options: WorkspaceOptions): Workspace {
     ...taskFolders(options, walkLimits),
     async openLog(taskId) {
       const { log } = pathsOf(taskId)
-      await makeFolders([log])
+      makeFolders([log])
       return await openLogWriter({ taskId, folder: log, limitBytes: limits.logBytes, redactor, clock, logger })
     },
     tail: (taskId, lines) => readTail({ taskId, folder: pathsOf(taskId).log, lines }),
@@ -97,22 +98,22 @@ type TaskFolders = Pick<
 
 function taskFolders({ root, clock, logger, limits }: WorkspaceOptions, walkLimits: () => WalkLimits): TaskFolders {
   const pathsOf = (taskId: number): TaskPaths => taskPaths(root, taskId)
-  const isThere = async (path: string): Promise<boolean> => (await unlessMissing(stat(path))) !== undefined
+  const isThere = (path: string): boolean => orMissing(() => statSync(path)) !== undefined
 
   async function fill(taskId: number, copyFrom: number | null): Promise<void> {
     const paths = pathsOf(taskId)
     const parent = copyFrom === null ? null : pathsOf(copyFrom)
     // Without a snapshot this was begun before and cut short.
     await removeTree(paths.task, 'work')
-    await makeFolders([paths.inputs, paths.log, paths.work])
+    makeFolders([paths.inputs, paths.log, paths.work])
     if (parent !== null) {
       const leftOut = await copyTree(parent.work, paths.work, walkLimits())
       if (leftOut > 0)
         logger.warn({ taskId, copyFrom, leftOut }, `[TASK ${taskId}] links and special files were not copied`)
     }
-    if ((await readdir(paths.inputs)).length === 0) return
+    if (readdirSync(paths.inputs).length === 0) return
     const laid = join(paths.work, 'inputs')
-    await makeFolders([laid])
+    makeFolders([laid])
     await layInputs(paths.inputs, laid, parent?.inputs ?? null)
   }
 
@@ -121,7 +122,7 @@ function taskFolders({ root, clock, logger, limits }: WorkspaceOptions, walkLimi
     async prepare(taskId, { copyFrom, owner }) {
       const paths = pathsOf(taskId)
       try {
-        const ready = await isThere(paths.snapshot)
+        const ready = isThere(paths.snapshot)
         if (!ready) await fill(taskId, copyFrom)
         if (owner !== null) await giveTree(paths.work, owner, walkLimits())
         if (!ready) await saveSnapshot(paths.snapshot, paths.work, walkLimits())
@@ -131,7 +132,7 @@ function taskFolders({ root, clock, logger, limits }: WorkspaceOptions, walkLimi
     },
     async addInput(taskId, name, bytes, expect) {
       const { inputs } = pathsOf(taskId)
-      await makeFolders([inputs])
+      makeFolders([inputs])
       return await saveInput(
         { folder: inputs, name, bytes, expect },
         { bytes: limits.inputBytes, count: limits.inputs },
@@ -139,10 +140,10 @@ function taskFolders({ root, clock, logger, limits }: WorkspaceOptions, walkLimi
     },
     async copyInput(fromTaskId, toTaskId, name) {
       const { inputs } = pathsOf(toTaskId)
-      await makeFolders([inputs])
+      makeFolders([inputs])
       return await copySavedInput(pathsOf(fromTaskId).inputs, inputs, name)
     },
-    exists: (taskId) => isThere(pathsOf(taskId).task),
+    exists: async (taskId) => isThere(pathsOf(taskId).task),
     async setAside(taskId) {
       const name = `unknown-task-${taskId}-${clock.now()}`
       const moved = await unlessMissing(rename(pathsOf(taskId).task, join(root, name)).then(() => name))
@@ -163,9 +164,9 @@ async function taskIdsIn(root: string): Promise<number[]> {
   return [...new Set(ids.filter((id) => id > 0))].sort((a, b) => a - b)
 }
 
-async function makeFolders(folders: readonly string[]): Promise<void> {
+function makeFolders(folders: readonly string[]): void {
   try {
-    for (const folder of folders) await mkdir(folder, { recursive: true, mode: PRIVATE })
+    for (const folder of folders) mkdirSync(folder, { recursive: true, mode: PRIVATE })
   } catch (error) {
     throw workspaceError(error)
   }
@@ -173,7 +174,7 @@ async function makeFolders(folders: readonly string[]): Promise<void> {
 
 async function listFiles(work: string, max: number, limits: WalkLimits): ReturnType<Workspace['listing']> {
   const files: { path: string; sizeBytes: number }[] = []
-  await using folder = await Folder.open(work)
+  using folder = Folder.open(work)
   if (folder === undefined) return { files, omitted: 0 }
   for await (const { path, stats } of walkTree(folder, limits).entries) {
     if (isPlainFile(stats)) files.push({ path: shownPath(path), sizeBytes: Number(stats.size) })
@@ -184,7 +185,7 @@ async function listFiles(work: string, max: number, limits: WalkLimits): ReturnT
 
 /** Allocated blocks, so that a sparse file counts as what it takes; a file with several names counts once. */
 async function usedBytes(work: string, limits: WalkLimits): Promise<number> {
-  await using folder = await Folder.open(work)
+  using folder = Folder.open(work)
   if (folder === undefined) return 0
   const seen = new Set<bigint>()
   let blocks = 0n
