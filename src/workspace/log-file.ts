@@ -1,12 +1,14 @@
 /** The bytes of one log going to disk: in large chunks, in order, never more than two buffers of them in memory, and within a size limit. */
-import { constants } from 'node:fs'
-import { type FileHandle, open, unlink } from 'node:fs/promises'
+import { closeSync, constants, fstatSync, openSync, readSync, unlinkSync, write } from 'node:fs'
+import { promisify } from 'node:util'
 import type { Clock } from '../ports/clock.ts'
 import { WorkspaceError } from '../ports/workspace.ts'
 import { listSegments, segmentPath } from './log-view.ts'
-import { unlessMissing, workspaceError } from './paths.ts'
+import { orMissing, workspaceError } from './paths.ts'
 
 const BUFFER_BYTES = 512 * 1024
+/** Most tasks print little, and memory by the half megabyte has to be collected again. */
+const FIRST_BUFFER_BYTES = 8 * 1024
 const CHECK_EVERY_MS = 1000
 const APPEND = constants.O_WRONLY | constants.O_CREAT | constants.O_APPEND | constants.O_NOFOLLOW
 /** Of the limit, half is for the head; the tail has up to four segments of an eighth each, so at least three eighths are kept. */
@@ -14,8 +16,10 @@ const HEAD_SHARE = 1 / 2
 const SEGMENT_SHARE = 1 / 8
 const OLD_TAIL_SEGMENTS = 3
 
+const writeLater = promisify(write)
+
 interface OpenSegment {
-  handle: FileHandle
+  descriptor: number
   start: number
   size: number
   limit: number
@@ -28,8 +32,8 @@ export class LogFile {
   /** Starts of the segments after the head, oldest first. */
   readonly #tailStarts: number[]
   #segment: OpenSegment
-  #filling = Buffer.allocUnsafe(BUFFER_BYTES)
-  #spare = Buffer.allocUnsafe(BUFFER_BYTES)
+  #filling = Buffer.allocUnsafe(FIRST_BUFFER_BYTES)
+  #spare = Buffer.alloc(0)
   #filled = 0
   #flushing: Promise<void> | null = null
   #failure: WorkspaceError | null = null
@@ -51,9 +55,9 @@ export class LogFile {
   }
 
   /** Goes on at the end of what is there already. Throws WorkspaceError. */
-  static async open(options: { folder: string; limitBytes: number; clock: Clock }): Promise<LogFile> {
+  static open(options: { folder: string; limitBytes: number; clock: Clock }): LogFile {
     try {
-      return new LogFile(options, await beginLog(options.folder, options.limitBytes))
+      return new LogFile(options, beginLog(options.folder, options.limitBytes))
     } catch (error) {
       throw workspaceError(error)
     }
@@ -63,6 +67,7 @@ export class LogFile {
   append(bytes: Buffer): void | Promise<void> {
     if (this.#failure !== null) return Promise.reject(this.#failure)
     if (bytes.length === 0) return
+    if (bytes.length > this.#filling.length - this.#filled) this.#grow()
     if (bytes.length > BUFFER_BYTES - this.#filled) return this.#appendInParts(bytes)
     this.#take(bytes)
     if (this.#filled > BUFFER_BYTES / 2) return this.#halfEmpty()
@@ -71,13 +76,23 @@ export class LogFile {
   /** All that was appended is in the file, and the file is still there. */
   async flush(): Promise<void> {
     while (this.#filled > 0 || this.#flushing !== null) await (this.#flushing ?? this.#startFlush())
-    await this.#check(true)
+    this.#check(true)
     if (this.#failure !== null) throw this.#failure
   }
 
   async close(): Promise<void> {
     while (this.#flushing !== null) await this.#flushing
-    await this.#segment.handle.close()
+    // The number may soon be another file's.
+    this.#failure ??= new WorkspaceError('workspace_lost', "the task's log is closed")
+    closeSync(this.#segment.descriptor)
+  }
+
+  /** To its full size, at once: who prints more than a little may print a lot. */
+  #grow(): void {
+    if (this.#filling.length === BUFFER_BYTES) return
+    const filling = Buffer.allocUnsafe(BUFFER_BYTES)
+    this.#filling.copy(filling, 0, 0, this.#filled)
+    this.#filling = filling
   }
 
   async #appendInParts(bytes: Buffer): Promise<void> {
@@ -116,12 +131,13 @@ export class LogFile {
     try {
       while (this.#filled > 0) {
         const batch = this.#filling.subarray(0, this.#filled)
-        const next = this.#spare
+        // One that has grown stays: the other grows to its size.
+        const next = this.#spare.length < this.#filling.length ? Buffer.allocUnsafe(this.#filling.length) : this.#spare
         this.#spare = this.#filling
         this.#filling = next
         this.#filled = 0
         if (this.#failure === null) await this.#writeBatch(batch)
-        await this.#check(false)
+        this.#check(false)
       }
     } catch (error) {
       this.#failure ??= workspaceError(error)
@@ -137,7 +153,7 @@ export class LogFile {
         const part = rest.subarray(0, room > 0 ? cutPoint(rest, room) : 0)
         await this.#writeFully(part)
         rest = rest.subarray(part.length)
-        await this.#roll()
+        this.#roll()
       } else {
         await this.#writeFully(rest)
         return
@@ -147,31 +163,31 @@ export class LogFile {
 
   async #writeFully(bytes: Buffer): Promise<void> {
     for (let at = 0; at < bytes.length; ) {
-      const { bytesWritten } = await this.#segment.handle.write(bytes, at, bytes.length - at)
+      const { bytesWritten } = await writeLater(this.#segment.descriptor, bytes, at, bytes.length - at)
       at += bytesWritten
       this.#segment.size += bytesWritten
     }
   }
 
-  async #roll(): Promise<void> {
+  #roll(): void {
     const start = this.#segment.start + this.#segment.size
-    await this.#segment.handle.close()
-    this.#segment = await openSegment(this.#folder, { start, limitBytes: this.#limitBytes })
+    closeSync(this.#segment.descriptor)
+    this.#segment = openSegment(this.#folder, { start, limitBytes: this.#limitBytes })
     this.#tailStarts.push(start)
     while (this.#tailStarts.length > OLD_TAIL_SEGMENTS + 1) {
       const oldest = this.#tailStarts.shift()
-      if (oldest !== undefined) await unlessMissing(unlink(segmentPath(this.#folder, oldest)))
+      if (oldest !== undefined) orMissing(() => unlinkSync(segmentPath(this.#folder, oldest)))
     }
   }
 
   /** A file that was deleted takes writes as before; only its count of links tells. */
-  async #check(now: boolean): Promise<void> {
+  #check(now: boolean): void {
     if (this.#failure !== null) return
     const at = this.#clock.now()
     if (!now && Math.abs(at - this.#checkedAt) < CHECK_EVERY_MS) return
     this.#checkedAt = at
     try {
-      const stats = await this.#segment.handle.stat()
+      const stats = fstatSync(this.#segment.descriptor)
       if (stats.nlink === 0) this.#failure = new WorkspaceError('workspace_lost', "the task's log was deleted")
     } catch (error) {
       this.#failure = workspaceError(error)
@@ -185,30 +201,35 @@ interface LogBegin {
   atLineStart: boolean
 }
 
-async function beginLog(folder: string, limitBytes: number): Promise<LogBegin> {
-  const segments = await listSegments(folder)
+function beginLog(folder: string, limitBytes: number): LogBegin {
+  const segments = listSegments(folder)
   const last = segments.at(-1)
-  const segment = await openSegment(folder, { start: last?.start ?? 0, limitBytes })
+  const segment = openSegment(folder, { start: last?.start ?? 0, limitBytes })
   return {
     segment,
     tailStarts: segments.slice(1).map(({ start }) => start),
-    atLineStart: last === undefined || (await endsInLineEnd(last.path)),
+    atLineStart: last === undefined || endsInLineEnd(last.path),
   }
 }
 
-async function endsInLineEnd(path: string): Promise<boolean> {
-  await using handle = await open(path, 'r')
-  const { size } = await handle.stat()
-  if (size === 0) return true
-  const { buffer } = await handle.read(Buffer.alloc(1), 0, 1, size - 1)
-  return buffer[0] === 0x0a
+function endsInLineEnd(path: string): boolean {
+  const descriptor = openSync(path, 'r')
+  try {
+    const { size } = fstatSync(descriptor)
+    if (size === 0) return true
+    const last = Buffer.alloc(1)
+    readSync(descriptor, last, 0, 1, size - 1)
+    return last[0] === 0x0a
+  } finally {
+    closeSync(descriptor)
+  }
 }
 
-async function openSegment(folder: string, at: { start: number; limitBytes: number }): Promise<OpenSegment> {
-  const handle = await open(segmentPath(folder, at.start), APPEND, 0o600)
-  const { size } = await handle.stat()
+function openSegment(folder: string, at: { start: number; limitBytes: number }): OpenSegment {
+  const descriptor = openSync(segmentPath(folder, at.start), APPEND, 0o600)
+  const { size } = fstatSync(descriptor)
   const limit = Math.max(1, Math.floor(at.limitBytes * (at.start === 0 ? HEAD_SHARE : SEGMENT_SHARE)))
-  return { handle, start: at.start, size, limit }
+  return { descriptor, start: at.start, size, limit }
 }
 
 /** After the last line end that fits; inside a line when none does. */

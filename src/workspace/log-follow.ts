@@ -57,7 +57,7 @@ class LineReader {
   }
 
   async *newLines(folder: string, signal: AbortSignal): AsyncGenerator<LogLine> {
-    await using view = await LogView.open(folder)
+    await using view = LogView.open(folder)
     for (const run of view.runs) {
       if (run.end <= this.#offset) continue
       if (run.start > this.#offset) {

@@ -1,9 +1,9 @@
-import { readFile } from 'node:fs/promises'
+import { readFileSync } from 'node:fs'
 import type { LogLine, LogTail } from '../ports/workspace.ts'
 import { gapLine, logLine, MAX_LINE_BYTES } from './log-lines.ts'
 import { LogView, type Run } from './log-view.ts'
 import { type StepEntry, stepsPath } from './log-writer.ts'
-import { unlessMissing } from './paths.ts'
+import { orMissing } from './paths.ts'
 
 const FIRST_READ_BYTES = 32 * 1024
 const MAX_READ_BYTES = 16 * 1024 * 1024
@@ -21,7 +21,7 @@ interface Wanted {
 
 /** Reads backwards from the end in growing blocks, at most 16 MiB: its cost depends on the lines asked for, never on the log's size. */
 export async function readTail(wanted: Wanted): Promise<LogTail> {
-  await using view = await LogView.open(wanted.folder)
+  await using view = LogView.open(wanted.folder)
   if (view.runs.length === 0) return EMPTY
   const to = Math.min(view.end, wanted.to ?? view.end)
   const from = wanted.from ?? 0
@@ -44,7 +44,7 @@ export async function readTail(wanted: Wanted): Promise<LogTail> {
 
 /** The last lines that one step printed; an empty tail when the log knows no such step. */
 export async function readStepTail(wanted: Wanted & { round: number; index: number }): Promise<LogTail> {
-  const text = (await unlessMissing(readFile(stepsPath(wanted.folder), 'utf8'))) ?? ''
+  const text = orMissing(() => readFileSync(stepsPath(wanted.folder), 'utf8')) ?? ''
   // A border of our own making: one line per boundary, written by log-writer.ts.
   const entries = text
     .split('\n')

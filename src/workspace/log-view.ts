@@ -2,9 +2,10 @@
  * A log on disk is one or more segment files, each named by the offset of its first byte. The first holds the head and is never dropped;
  * later ones hold the tail and the oldest of them are, so there may be a gap. Offsets count every byte ever written.
  */
-import { type FileHandle, open, readdir, stat } from 'node:fs/promises'
+import { readdirSync, statSync } from 'node:fs'
+import { type FileHandle, open } from 'node:fs/promises'
 import { join } from 'node:path'
-import { unlessMissing } from './paths.ts'
+import { orMissing, unlessMissing } from './paths.ts'
 
 const SUFFIX = '.log'
 
@@ -26,16 +27,19 @@ export function segmentPath(folder: string, start: number): string {
 }
 
 /** In order; empty when there is no log. */
-export async function listSegments(folder: string): Promise<Segment[]> {
-  const names = (await unlessMissing(readdir(folder))) ?? []
-  const found = await Promise.all(names.filter((name) => name.endsWith(SUFFIX)).map((name) => segmentOf(folder, name)))
-  return found.filter((segment) => segment !== undefined).sort((a, b) => a.start - b.start)
+export function listSegments(folder: string): Segment[] {
+  const names = orMissing(() => readdirSync(folder)) ?? []
+  return names
+    .filter((name) => name.endsWith(SUFFIX))
+    .map((name) => segmentOf(folder, name))
+    .filter((segment) => segment !== undefined)
+    .sort((a, b) => a.start - b.start)
 }
 
-async function segmentOf(folder: string, name: string): Promise<Segment | undefined> {
+function segmentOf(folder: string, name: string): Segment | undefined {
   const path = join(folder, name)
   const start = Number(name.slice(0, -SUFFIX.length))
-  const stats = await unlessMissing(stat(path))
+  const stats = orMissing(() => statSync(path))
   return stats && { start, end: start + stats.size, path, modifiedAt: stats.mtimeMs }
 }
 
@@ -54,8 +58,8 @@ export class LogView implements AsyncDisposable {
     this.modifiedAt = segments.at(-1)?.modifiedAt ?? 0
   }
 
-  static async open(folder: string): Promise<LogView> {
-    return new LogView(await listSegments(folder))
+  static open(folder: string): LogView {
+    return new LogView(listSegments(folder))
   }
 
   /** Opens every segment now; without it they are opened when first read. */

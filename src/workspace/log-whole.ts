@@ -8,7 +8,7 @@ export async function openWholeLog(
   taskId: number,
   folder: string,
 ): Promise<{ stream: Readable; sizeBytes: number } | undefined> {
-  const view = await LogView.open(folder)
+  const view = LogView.open(folder)
   if (view.runs.length === 0) return undefined
   await view.hold()
   const parts: Part[] = []

@@ -1,4 +1,4 @@
-import { appendFile } from 'node:fs/promises'
+import { appendFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describeStepEnd, type StepEnd } from '../core/outcome.ts'
 import type { Redactor, RedactStream } from '../core/redact.ts'
@@ -27,8 +27,8 @@ export interface LogWriterOptions {
 }
 
 /** Throws WorkspaceError when the log cannot be opened. */
-export async function openLogWriter(options: LogWriterOptions): Promise<LogWriter> {
-  return new TaskLogWriter(options, await LogFile.open(options))
+export function openLogWriter(options: LogWriterOptions): LogWriter {
+  return new TaskLogWriter(options, LogFile.open(options))
 }
 
 class TaskLogWriter implements LogWriter {
@@ -118,9 +118,9 @@ class TaskLogWriter implements LogWriter {
     return this.#options.redactor.text(text).text
   }
 
-  async #saveStep(entry: StepEntry): Promise<void> {
+  #saveStep(entry: StepEntry): void {
     try {
-      await appendFile(stepsPath(this.#options.folder), `${JSON.stringify(entry)}\n`, { mode: 0o600 })
+      appendFileSync(stepsPath(this.#options.folder), `${JSON.stringify(entry)}\n`, { mode: 0o600 })
     } catch (error) {
       throw workspaceError(error)
     }

@@ -65,7 +65,7 @@ export function createWorkspace(options: WorkspaceOptions): Workspace {
     async openLog(taskId) {
       const { log } = pathsOf(taskId)
       makeFolders([log])
-      return await openLogWriter({ taskId, folder: log, limitBytes: limits.logBytes, redactor, clock, logger })
+      return openLogWriter({ taskId, folder: log, limitBytes: limits.logBytes, redactor, clock, logger })
     },
     tail: (taskId, lines) => readTail({ taskId, folder: pathsOf(taskId).log, lines }),
     tailOfStep: (taskId, step, lines) => readStepTail({ taskId, folder: pathsOf(taskId).log, lines, ...step }),
