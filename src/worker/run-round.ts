@@ -15,10 +15,11 @@ export async function runRound(options: WorkerOptions, run: TaskRun): Promise<vo
   const round = currentRound(run.task)
   if (round === undefined) throw new Error('a running task without a round')
   // A worker that died may have run it to its end and not come to say so.
-  const end = endOfRound(round) ?? (await runApproved(options, run, round))
+  const over = endOfRound(round)
+  const end = over === undefined ? await runApproved(options, run, round) : { ...over, recorded: Promise.resolve(true) }
   if (end === undefined) return
   if (!isSuccess(end.end)) return afterFailure(options, run, round, end.index, end.end)
-  await finish(options, run)
+  await finish(options, run, end.recorded)
 }
 
 async function runApproved(options: WorkerOptions, run: TaskRun, round: Round): Promise<LastStep | undefined> {
@@ -41,11 +42,14 @@ async function approvedPlan(options: WorkerOptions, task: Task, round: Round): P
 interface LastStep {
   index: number
   end: StepEnd
+  /** Whether the lease's holder could write down that it ended. */
+  recorded: Promise<boolean>
 }
 
 /**
  * Runs what waits of the round, until a step does not end well; answers the last one, undefined when the lease was lost on the way.
  * That a step begins is on disk before it runs. It shares a commit with the end of the one before.
+ * The end of the last one that ended well is still on its way to the disk: meanwhile its sandbox can be ended.
  */
 async function runSteps(
   options: WorkerOptions,
@@ -60,17 +64,15 @@ async function runSteps(
   const session = await run.session(plan)
   const [hasBegun] = await Promise.all([begins(first), run.log()])
   if (!hasBegun) return undefined
-  let last: LastStep | undefined
   for (const [at, index] of waiting.entries()) {
     const end = await runStep(options, run, { session, plan, round, index })
     const next = isSuccess(end) ? waiting[at + 1] : undefined
-    const ended = run.apply({ kind: 'step_ended', round: round.number, index, end })
-    const applied = await Promise.all([ended, next === undefined ? true : begins(next)])
+    const recorded = run.apply({ kind: 'step_ended', round: round.number, index, end })
+    if (next === undefined) return isSuccess(end) || (await recorded) ? { index, end, recorded } : undefined
+    const applied = await Promise.all([recorded, begins(next)])
     if (applied.includes(false)) return undefined
-    last = { index, end }
-    if (next === undefined) break
   }
-  return last
+  return undefined
 }
 
 interface StepRun {
@@ -87,8 +89,9 @@ async function runStep(
 ): Promise<StepEnd> {
   const log = await run.log()
   const startedAt = options.clock.now()
-  await log.stepStarted(round.number, index, round.steps.length, plan.plan.commands[index] ?? '')
-  const end = await runBounded(options, run, session.run.bind(session, plan, index))
+  const began = log.stepStarted(round.number, index, round.steps.length, plan.plan.commands[index] ?? '')
+  const end = await runBounded(options, run, began, session.run.bind(session, plan, index))
+  await began
   await log.stepEnded(round.number, index, end, Math.max(0, options.clock.now() - startedAt))
   return end
 }
@@ -99,15 +102,24 @@ type RunStep = (step: {
   onOutput(chunk: Buffer): void | Promise<void>
 }) => Promise<StepEnd>
 
-/** Runs the step under the task's own limits: what it printed so far, and its time. */
-async function runBounded(options: WorkerOptions, run: TaskRun, runStep: RunStep): Promise<StepEnd> {
+/**
+ * Runs the step under the task's own limits: what it printed so far, and its time. What its log says first goes to the disk beside it; where
+ * it cannot be written the step is ended, for nothing would tell of it.
+ */
+async function runBounded(
+  options: WorkerOptions,
+  run: TaskRun,
+  began: Promise<void>,
+  runStep: RunStep,
+): Promise<StepEnd> {
   const log = await run.log()
-  const flood = new AbortController()
+  const stop = new AbortController()
+  began.catch(() => stop.abort())
   const end = await runStep({
     timeoutMs: options.stepTimeoutMs,
-    signal: AbortSignal.any([run.control.signal, flood.signal]),
+    signal: AbortSignal.any([run.control.signal, stop.signal]),
     onOutput(chunk) {
-      if (log.printedBytes + chunk.length > options.printedBytes) flood.abort()
+      if (log.printedBytes + chunk.length > options.printedBytes) stop.abort()
       return log.write(chunk)
     },
   })
@@ -143,8 +155,10 @@ function reasonOf(end: StepEnd): FailureReason {
 }
 
 /** The model puts what was printed into words while the sandbox is being ended: what is counted is what was left then. */
-async function finish(options: WorkerOptions, run: TaskRun): Promise<void> {
-  const [answer, { outputs, redactions }] = await Promise.all([askForAnswer(options, run), endedTotals(run)])
+async function finish(options: WorkerOptions, run: TaskRun, recorded: Promise<boolean>): Promise<void> {
+  const answering = recorded.then((isOurs) => (isOurs ? askForAnswer(options, run) : undefined))
+  const [isOurs, answer, { outputs, redactions }] = await Promise.all([recorded, answering, endedTotals(run)])
+  if (!isOurs) return
   const totals = outputs ?? { files: 0, bytes: 0 }
   await run.apply({ kind: 'finished', answer: answer ?? plainAnswer(run.task, totals), outputs: totals, redactions })
 }

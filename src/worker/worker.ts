@@ -75,8 +75,9 @@ class ClaimLoop implements Worker {
 
   async stop(now = false): Promise<void> {
     this.#isStopping = true
-    await this.#claiming
+    // One that is being claimed is stopped as soon as it is held.
     if (now) this.#stopAll('stopping')
+    await this.#claiming
     using _grace = this.#options.clock.after(this.#options.stopGraceMs, () => this.#stopAll('stopping'))
     await this.#allEnded()
     this.#heartbeat?.[Symbol.dispose]()

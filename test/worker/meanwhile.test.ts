@@ -1,6 +1,7 @@
 /** What is done beside something else: the sandbox beside the plan, the answer beside the sandbox's end. */
 import { describe, expect, it } from 'vitest'
 import type { EmptySandbox, Sandbox } from '../../src/ports/sandbox.ts'
+import { type Workspace, WorkspaceError } from '../../src/ports/workspace.ts'
 import { processesWith } from '../crash/processes.ts'
 import { eventually } from '../eventually.ts'
 import { type Assembly, assemble, LOCAL } from '../fakes/assembly.ts'
@@ -95,6 +96,72 @@ describe('the end of a task', () => {
     await assembly.inbox.act(LOCAL, { verb: 'cancel', taskId: id, hash: null })
     expect((await assembly.until(id)).status).toBe('cancelled')
     expect(processesWith('sleep 98765')).toEqual([])
+  })
+})
+
+describe('the end of the last command', () => {
+  it('is told, and the model asked about it, while the sandbox is still being ended; the end of the task is not', async () => {
+    const asked = Promise.withResolvers<void>()
+    const ended = Promise.withResolvers<void>()
+    const planner = {
+      ...scriptedPlanner([['echo hello > hello.txt']]),
+      summarize: async () => {
+        asked.resolve()
+        return 'It says hello.'
+      },
+    }
+    await using assembly = await assemble({ planner })
+    const slow: Sandbox = {
+      ...watched(assembly.sandbox, []),
+      start: (task) => {
+        const empty = assembly.sandbox.start(task)
+        return {
+          async open(plan) {
+            const session = await empty.open(plan)
+            return {
+              run: (...args) => session.run(...args),
+              async [Symbol.asyncDispose]() {
+                await session[Symbol.asyncDispose]()
+                await ended.promise
+              },
+            }
+          },
+          [Symbol.asyncDispose]: () => empty[Symbol.asyncDispose](),
+        }
+      },
+    }
+    await assembly.startWorker({ sandbox: slow })
+    const { id } = await assembly.ask('greet')
+    await asked.promise
+    expect((await assembly.events(id)).at(-1)).toBe('step_ended')
+    ended.resolve()
+    expect(await assembly.until(id)).toMatchObject({ status: 'done', answer: 'It says hello.', outputs: { files: 1 } })
+  })
+})
+
+describe('a command of which the log cannot tell', () => {
+  it('is ended, and the task fails with the reason', async () => {
+    await using assembly = await assemble()
+    const { workspace } = assembly
+    const withoutRoom: Workspace = {
+      ...workspace,
+      async openLog(taskId) {
+        const log = await workspace.openLog(taskId)
+        return {
+          stepStarted: () => Promise.reject(new WorkspaceError('disk_full', 'the disk is full')),
+          stepEnded: (...args) => log.stepEnded(...args),
+          write: (chunk) => log.write(chunk),
+          note: (text) => log.note(text),
+          redactions: 0,
+          printedBytes: 0,
+          [Symbol.asyncDispose]: () => log[Symbol.asyncDispose](),
+        }
+      },
+    }
+    await assembly.startWorker({ workspace: withoutRoom })
+    const { id } = await assembly.ask('!sleep 98764')
+    expect(await assembly.until(id)).toMatchObject({ status: 'failed', failure: { reason: 'disk_full' } })
+    expect(processesWith('sleep 98764')).toEqual([])
   })
 })
 
