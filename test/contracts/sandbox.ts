@@ -125,7 +125,7 @@ export function sandboxContract(name: string, makeBench: (options?: BenchOptions
     })
 
     it('lets a step clean up when it is cancelled', async () => {
-      const { run } = start()
+      const { run } = start({ graceMs: 50_000 })
       const abort = new AbortController()
       const { ends, outputs } = await run(['trap "echo cleaned; exit 1" TERM; echo ready; sleep 1239 & wait'], {
         signal: abort.signal,
@@ -181,7 +181,8 @@ export function sandboxContract(name: string, makeBench: (options?: BenchOptions
         },
       })
       expect(bytes).toBe(GIBIBYTE)
-      expect(most - before).toBeLessThan(64 * 1024 * 1024)
+      // What is not collected yet may stand about: far less than all of it.
+      expect(most - before).toBeLessThan(256 * 1024 * 1024)
     })
 
     it('gives the environment that the operator named and nothing of the program', async () => {

@@ -3,7 +3,7 @@ import { createBubblewrapSandbox } from '../../src/sandbox/bubblewrap.ts'
 import { taskBench } from './task-bench.ts'
 
 /** Nothing here may wait for the end of the grace time. */
-const patient = () => taskBench((options) => createBubblewrapSandbox({ ...options, graceMs: 50_000 }))
+const patient = () => taskBench(createBubblewrapSandbox, { graceMs: 50_000 })
 
 async function cancelled(command: string) {
   await using bench = patient()

@@ -32,7 +32,7 @@ describe('a program that was killed in the middle of a task', () => {
   it('leaves no process behind, and the next one sweeps its groups and files away', async () => {
     await using bench = taskBench(createBubblewrapSandbox)
     const state = join(bench.work, '..', '..', '..', 'state')
-    const owner = bench.sandbox.owner(31_000)
+    const owner = bench.sandbox.owner(59_999)
     if (owner !== null) chownSync(bench.work, owner.uid, owner.gid)
     const { child, printed } = await startOwner('bubblewrap', bench.work, state, 'mark-of-the-killed')
     expect(printed()).not.toContain('inherited secret')

@@ -7,7 +7,7 @@ import { asOrdinaryUser, taskBench } from './task-bench.ts'
 describe.runIf(process.getuid?.() === 0)('as root, each limit of a task ends it in its own words', () => {
   it.each(ABUSES)('a step that $name', async ({ command, limits = {}, end }) => {
     await using bench = taskBench(createBubblewrapSandbox, { limits })
-    const { ends } = await bench.run([command], { timeoutMs: 45_000 })
+    const { ends } = await bench.run([command], { timeoutMs: 100_000 })
     expect(ends).toEqual([end])
     await bench.dispose()
     expect(bench.survivors()).toEqual([])

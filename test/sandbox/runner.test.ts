@@ -55,7 +55,7 @@ describe('the runner that waits for the next step', () => {
   })
 
   it('leaves what runs in the background its time to clean up when the task is over', async () => {
-    await using bench = taskBench(createBubblewrapSandbox)
+    await using bench = taskBench(createBubblewrapSandbox, { graceMs: 50_000 })
     const commands = ['sh -c \'trap "echo >cleaned; exit" TERM; echo >ready; while :; do sleep 0.01; done\' &', 'true']
     await runOne(bench, commands, 0)
     await expect.poll(() => bench.directory()).toContain('ready')
