@@ -34,7 +34,7 @@ export async function homeWithApi(environment: Record<string, string> = {}): Pro
       return (await (await fetch(`${base}/${id}`)).json()) as TaskJson
     },
     async until(id, ...statuses) {
-      const endsAt = Date.now() + 45_000
+      const endsAt = Date.now() + 90_000
       for (;;) {
         const task = await api.task(id)
         if (statuses.includes(task.status)) return task

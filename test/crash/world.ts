@@ -1,6 +1,5 @@
 /** What is around the program under test: a Slack, a Discord, a model, people, and points at which it can be killed. */
-import { createServer } from 'node:net'
-import { createHome, type Home } from '../e2e/program.ts'
+import { createHome, freePort, type Home } from '../e2e/program.ts'
 import { createDiscordServer, type DiscordServer } from '../fakes/discord-server.ts'
 import { startOllamaServer } from '../fakes/ollama-server.ts'
 import { type SlackServer, startSlackServer } from '../fakes/slack-server.ts'
@@ -33,7 +32,7 @@ export async function createWorld({ leaseMs, mark, random }: WorldOptions): Prom
   const ollama = await startOllamaServer({})
   const model = createModel({ mark, onPoint: points.reached })
   ollama.reply(...Array.from({ length: 20_000 }, () => model))
-  const apiPort = await quietPort(random)
+  const apiPort = await freePort()
   const chats = [
     createSlackPeople(slack, random),
     createDiscordPeople({ discord, random, onSaid: () => points.reached('discord event') }),
@@ -63,20 +62,4 @@ export async function createWorld({ leaseMs, mark, random }: WorldOptions): Prom
       await slack[Symbol.asyncDispose]()
     },
   }
-}
-
-/** Below those that the kernel hands out: the program is down often enough for its port to be given to somebody else. */
-async function quietPort(random: () => number): Promise<number> {
-  for (;;) {
-    const port = 12_000 + ((process.pid * 7 + Math.floor(random() * 18_000)) % 18_000)
-    if (await isFree(port)) return port
-  }
-}
-
-function isFree(port: number): Promise<boolean> {
-  return new Promise((resolve) => {
-    const server = createServer()
-    server.on('error', () => resolve(false))
-    server.listen(port, '127.0.0.1', () => server.close(() => resolve(true)))
-  })
 }

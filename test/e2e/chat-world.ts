@@ -36,7 +36,7 @@ export async function createChatWorld(plans: Plans, environment: Record<string, 
   const { world } = slack
   const home = createHome({
     ASSISTANT_API_PORT: String(port),
-    ASSISTANT_LEASE: '2 s',
+    ASSISTANT_LEASE: '4 s',
     ASSISTANT_STOP_GRACE: '0 ms',
     OLLAMA_HOST: model.host,
     ASSISTANT_MODEL: 'test',

@@ -40,7 +40,7 @@ test('Slack: a mention with a file is planned, run, told in one card and one res
   await eventually(() => inSlack(world, '[reversed.csv]'))
   await eventually(() => expect(slackWords(inSlack(world, 'Continued in #2'))).toContain('Done in'))
   const replied = world.slack.world.messages.find((message) => message.ts === reply.ts)
-  expect(replied?.reactions.map(({ name }) => name)).toEqual(['memo'])
+  await eventually(() => expect(replied?.reactions.map(({ name }) => name)).toEqual(['memo']))
   // Somebody else's talk is no order.
   world.slack.user.say({ ...BEN, text: 'nice, the other way indeed', threadTs: said.ts })
 
@@ -278,8 +278,10 @@ test('Discord is away while a command ends and the program dies: back again, all
   await server.up()
   await eventually(() => inThread(world, said.id, 'Task #1 done'))
   await eventually(async () => expect((await fetch(`${world.api}/readyz`)).status).toBe(200))
-  expect(discordMessages(world, said.id).map((message) => discordWords(message).split('\n')[0])).toEqual([
-    expect.stringContaining('Done in'),
-    expect.stringContaining('Task #1 done'),
-  ])
+  await eventually(() =>
+    expect(discordMessages(world, said.id).map((message) => discordWords(message).split('\n')[0])).toEqual([
+      expect.stringContaining('Done in'),
+      expect.stringContaining('Task #1 done'),
+    ]),
+  )
 })

@@ -1,9 +1,9 @@
 /** The README's first screen, by the real program. */
 import { once } from 'node:events'
-import { chownSync } from 'node:fs'
+import { chownSync, existsSync, rmSync } from 'node:fs'
 import { createServer } from 'node:net'
 import { describe, expect, it } from 'vitest'
-import { createHome, freePort, npmStart, run, start, startAs } from './program.ts'
+import { createHome, freePort, gateOf, npmStart, run, start, startAs, UNTIL_REMOVED } from './program.ts'
 
 const ORDINARY_USER = 64_321
 
@@ -120,12 +120,12 @@ describe('a person with a fresh clone', () => {
     using home = createHome({ ASSISTANT_API_PORT: '0' })
     await using program = npmStart(home)
     await program.printed('Ask for the first task')
-    await run(home, ['run', '--detach', '!echo begun; sleep 3; echo finished'])
-    await program.printed('[TASK 1] claimed')
+    await run(home, ['run', '--detach', `!${UNTIL_REMOVED}; echo finished`])
+    await expect.poll(() => existsSync(gateOf(home, 1))).toBe(true)
     program.child.kill('SIGTERM')
-    const { code, stderr } = await program.ended
-    expect(code).toBe(0)
-    expect(stderr).toContain('Stopping')
+    await program.printed('Stopping')
+    rmSync(gateOf(home, 1))
+    expect((await program.ended).code).toBe(0)
     expect((await run(home, ['logs', '1'])).stdout).toContain('finished')
   })
 })

@@ -75,7 +75,7 @@ describe('a task in plain words', () => {
     await expect.poll(() => ollama.chats.length).toBe(1)
     running.child.kill('SIGINT')
     expect((await running.ended).code).toBe(130)
-    expect(ollama.hungUp).toBe(1)
+    await expect.poll(() => ollama.hungUp).toBe(1)
     gate.resolve()
   })
 })

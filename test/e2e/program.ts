@@ -41,8 +41,16 @@ export function createHome(environment: Record<string, string> = {}): Home {
       ASSISTANT_LOG_LEVEL: 'info',
       ...environment,
     },
-    [Symbol.dispose]: () => rmSync(folder, { recursive: true, force: true }),
+    // What was killed may be writing its last into it.
+    [Symbol.dispose]: () => rmSync(folder, { recursive: true, force: true, maxRetries: 20 }),
   }
+}
+
+/** Of a task: waits until the test has removed the file, however long that takes; `gateOf` says where it is. */
+export const UNTIL_REMOVED = 'echo > gate; while [ -e gate ]; do sleep 0.1; done'
+
+export function gateOf({ folder }: Home, taskId: number): string {
+  return join(folder, 'tasks', `task-${taskId}`, 'work', 'gate')
 }
 
 export interface Running extends AsyncDisposable {
@@ -133,16 +141,25 @@ export async function run(home: Home, args: readonly string[], input = ''): Prom
   return running.ended
 }
 
-/** A port that was free a moment ago. */
-export function freePort(): Promise<number> {
-  return new Promise((resolve, reject) => {
+/** Below those that the kernel hands out by itself, of which any may be somebody's before the program takes it. */
+const PORTS = { first: 10_000, count: 20_000 }
+/** Tests that run at the same time have each a range of their own. */
+const RANGES = 4
+
+/** A port that nobody else will take: the program may be started on it, and started again. */
+export async function freePort(): Promise<number> {
+  const size = PORTS.count / RANGES
+  const range = Number(process.env.VITEST_POOL_ID ?? 0) % RANGES
+  for (;;) {
+    const port = PORTS.first + range * size + Math.floor(Math.random() * size)
+    if (await isFree(port)) return port
+  }
+}
+
+function isFree(port: number): Promise<boolean> {
+  return new Promise((resolve) => {
     const server = createServer()
-    server.on('error', reject)
-    server.listen(0, '127.0.0.1', () => {
-      const address = server.address()
-      server.close(() =>
-        typeof address === 'object' && address !== null ? resolve(address.port) : reject(new Error('no port')),
-      )
-    })
+    server.on('error', () => resolve(false))
+    server.listen(port, '127.0.0.1', () => server.close(() => resolve(true)))
   })
 }

@@ -178,7 +178,7 @@ export async function assemble(options: AssemblyOptions = {}): Promise<Assembly>
     return worker
   }
   async function untilStatus(taskId: number, status: TaskStatus | undefined): Promise<Task> {
-    for await (const task of inbox.watch(LOCAL, taskId, AbortSignal.timeout(50_000))) {
+    for await (const task of inbox.watch(LOCAL, taskId, AbortSignal.timeout(90_000))) {
       if (task.status === status || isFinal(task.status)) return task
     }
     throw new Error(`task ${taskId} did not get there: ${logged.join('\n')}`)
@@ -225,7 +225,7 @@ export async function assemble(options: AssemblyOptions = {}): Promise<Assembly>
       for (const worker of workers) await worker[Symbol.asyncDispose]()
       await inbox[Symbol.asyncDispose]()
       await store[Symbol.asyncDispose]()
-      rmSync(folder, { recursive: true, force: true })
+      rmSync(folder, { recursive: true, force: true, maxRetries: 20 })
     },
   }
 }
