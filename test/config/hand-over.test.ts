@@ -23,7 +23,7 @@ function run(script: string, before: readonly string[] = []) {
   const main = join(folder, 'config/assistant.js')
   writeFileSync(main, script)
   const [program = '', ...args] = [...before, process.execPath, main]
-  const { status, stdout, stderr } = spawnSync(program, args, { encoding: 'utf8', env: {}, cwd: '/', timeout: 20_000 })
+  const { status, stdout, stderr } = spawnSync(program, args, { encoding: 'utf8', env: {}, cwd: '/', timeout: 60_000 })
   return { status, stdout, stderr }
 }
 

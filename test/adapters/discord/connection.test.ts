@@ -105,9 +105,10 @@ test('an invalid session in the middle is begun anew too', async () => {
 })
 
 test('heartbeats are sent and answered', async () => {
-  const { server, adapter } = await begin({ heartbeatMs: 40 })
+  const { server, adapter } = await begin({ heartbeatMs: 300 })
   await eventually(() => expect(server.gateway.heartbeats).toBeGreaterThan(3))
-  expect(adapter.health().ok).toBe(true)
+  // One that is answered late, by a busy machine, is a new connection.
+  await eventually(() => expect(adapter.health().ok).toBe(true))
 })
 
 test('a token revoked while connected shows in health, with what to do', async () => {
@@ -151,17 +152,17 @@ test('with no identify left for the day it waits and says so', async () => {
 })
 
 test('an adapter that is disposed of while it reconnects leaves no session behind', async () => {
-  const { server, adapter } = await begin({ heartbeatMs: 150 })
+  const { server, adapter } = await begin({ heartbeatMs: 300 })
   await server.down()
   await eventually(() => expect(adapter.health().ok).toBe(false))
   await adapter[Symbol.asyncDispose]()
   await server.up()
   const second = await harness?.restart()
   await eventually(() => expect(second?.health().ok).toBe(true))
-  // The library's pause before a reconnect is half a second; ten heartbeats of the second one take longer than that.
+  // The library's pause before a reconnect is half a second; five heartbeats of the second one take longer than that.
   const before = server.gateway.heartbeats
-  await eventually(() => expect(server.gateway.heartbeats).toBeGreaterThan(before + 10))
-  expect(server.gateway.connections).toBe(1)
+  await eventually(() => expect(server.gateway.heartbeats).toBeGreaterThan(before + 5))
+  await eventually(() => expect(server.gateway.connections).toBe(1))
   expect(server.gateway.identifies).toHaveLength(2)
 })
 
