@@ -1,5 +1,6 @@
 /** Follows a task that this command has made or was given, draws it, and answers the exit code: what `run` and `--follow` do. */
 import { COMMAND } from '../../src/core/command.ts'
+import { AppError, errorLine } from '../../src/core/errors.ts'
 import { isFinal, type Task } from '../../src/core/task.ts'
 import { outputJson, taskJson } from '../../src/core/task-json.ts'
 import type { OutputFile } from '../../src/ports/workspace.ts'
@@ -108,8 +109,14 @@ function printEnd(
   for (const line of endLines(task, context, printer.style)) printer.line(line)
 }
 
-/** Said when a task was left to a worker and there is none. */
+/** Said when a task was left to a worker and there is none, or nobody knows. Never throws trouble of the store: the task is stored. */
 export async function noteMissingWorker({ client, printer }: Session, task: Task): Promise<void> {
-  if (isFinal(task.status) || (await client.workerElsewhere())) return
-  printer.note(`No worker is running: it waits until \`${COMMAND} start\` or \`${COMMAND} worker\` does.`)
+  if (isFinal(task.status)) return
+  try {
+    if (await client.workerElsewhere()) return
+    printer.note(`No worker is running: it waits until \`${COMMAND} start\` or \`${COMMAND} worker\` does.`)
+  } catch (error) {
+    if (!(error instanceof AppError)) throw error
+    printer.note(`Task #${task.id} is stored. Whether a worker is running for it is not known: ${errorLine(error)}`)
+  }
 }

@@ -35,8 +35,8 @@ export interface Cli<In extends Inbox = FakeInbox> {
   stdin: PassThrough & { isTTY?: boolean }
   /** Workers started by this process, in order; `stopped` once disposed. */
   workers: { only: number; stopped: boolean }[]
-  /** Whether a worker runs elsewhere. */
-  state: { workerElsewhere: boolean; hasStore: boolean; clientsOpen: number }
+  /** Whether a worker runs elsewhere; an error when that cannot be told. */
+  state: { workerElsewhere: boolean | Error; hasStore: boolean; clientsOpen: number }
   signal(name: 'SIGINT' | 'SIGTERM'): void
   run(...argv: string[]): Promise<number>
 }
@@ -75,7 +75,7 @@ export function makeCliOn<In extends Inbox>({
   const clock = manualClock()
   const listeners = new Set<(signal: 'SIGINT' | 'SIGTERM' | 'SIGHUP') => void>()
   const workers: Cli['workers'] = []
-  const state = { workerElsewhere: true, hasStore: true, clientsOpen: 0 }
+  const state: Cli['state'] = { workerElsewhere: true, hasStore: true, clientsOpen: 0 }
   const stdin: Cli['stdin'] = Object.assign(new PassThrough(), terminal ? { isTTY: true } : {})
 
   async function openClient({ create }: { create: boolean }): Promise<CliClient> {
@@ -87,7 +87,10 @@ export function makeCliOn<In extends Inbox>({
       maxRounds: 3,
       sandboxWarning: null,
       chatsOff: ['discord'],
-      workerElsewhere: async () => state.workerElsewhere,
+      async workerElsewhere() {
+        if (state.workerElsewhere instanceof Error) throw state.workerElsewhere
+        return state.workerElsewhere
+      },
       async startWorker({ only }) {
         const worker = { only, stopped: false }
         workers.push(worker)

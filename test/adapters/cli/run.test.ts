@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import type { Task } from '../../../src/core/task.ts'
+import { StoreError } from '../../../src/ports/store.ts'
 import { eventually } from '../../eventually.ts'
 import { sampleTask } from '../../fakes/fake-inbox.ts'
 import { doneTask, type LiveTask, liveTask } from '../live-task.ts'
@@ -159,6 +160,22 @@ describe('who runs it', () => {
     expect(cli.stdout.text()).toContain('Task #1.')
     expect(cli.stderr.text()).toContain('No worker is running')
     expect(cli.workers).toEqual([])
+  })
+
+  test.each([
+    ['run', '--detach', 'x'],
+    ['run', '--detach', '--json', 'x'],
+    ['retry', '7'],
+  ])('%s %s: what is stored is no failure, though nobody can say whether a worker runs', async (...argv) => {
+    const cli = makeCli()
+    const { task } = scripted(cli)
+    cli.inbox.next.act.push(() => ({ kind: 'done', sentence: 'Task #1 retries #7.', task }))
+    cli.state.workerElsewhere = new StoreError('locked', 'Another program has locked the store.')
+    expect(await cli.run(...argv)).toBe(0)
+    expect(cli.stdout.text()).toMatch(/Task #1|"id": ?1\b/)
+    expect(cli.stderr.text()).toBe(
+      'Task #1 is stored. Whether a worker is running for it is not known: Another program has locked the store.\n',
+    )
   })
 
   test('run makes a store where there is none', async () => {
