@@ -5,7 +5,7 @@ import { isFinal, type Platform, type Task } from '../core/task.ts'
 import type { Clock } from '../ports/clock.ts'
 import type { Inbox, SubmitOutcome } from '../ports/inbox.ts'
 import type { Logger } from '../ports/logger.ts'
-import type { QueueLimits, Store } from '../ports/store.ts'
+import type { ListQuery, QueueLimits, Store } from '../ports/store.ts'
 import type { Workspace } from '../ports/workspace.ts'
 import { createAct } from './act.ts'
 import { type Breaker, createBreaker } from './breaker.ts'
@@ -96,6 +96,7 @@ type Questions = Pick<
   | 'get'
   | 'queuePosition'
   | 'list'
+  | 'listJson'
   | 'tail'
   | 'follow'
   | 'wholeLog'
@@ -118,9 +119,14 @@ function createQuestions(store: Store, workspace: Workspace, door: Door): Questi
     async list(actor, query) {
       const refused = await door.check(actor, 'view', null)
       if (refused !== undefined) return refused
-      const limit = Math.min(Math.max(1, Math.trunc(query.limit)), 200)
-      const page = await store.list({ ...query, limit, ...ownTasks(door, actor, query) })
+      const page = await store.list({ ...query, limit: pageLimit(query), ...ownTasks(door, actor, query) })
       return { kind: 'page', ...page, tasks: page.tasks.filter((task) => door.maySee(actor, task)) }
+    },
+    async listJson(actor, query) {
+      const refused = await door.check(actor, 'view', null)
+      if (refused !== undefined) return refused
+      if (!hasScopes(actor)) return { kind: 'forbidden', sentence: 'Not every task can be seen here.' }
+      return { kind: 'page', ...(await store.listJson({ ...query, limit: pageLimit(query) })) }
     },
     async tail(actor, taskId, lines) {
       const found = await viewing(actor, taskId)
@@ -171,7 +177,16 @@ function createQuestions(store: Store, workspace: Workspace, door: Door): Questi
 
 /** Who may not see everything lists what is theirs, or what is told of in the place where they ask. */
 function ownTasks(door: Door, actor: Actor, query: { place?: unknown }) {
-  const seesAll = actor.platform === 'api' || actor.platform === 'cli' || door.may(actor, 'admin', null)
+  const seesAll = hasScopes(actor) || door.may(actor, 'admin', null)
   if (seesAll || query.place !== undefined) return {}
   return { requester: { platform: actor.platform, userId: actor.userId } }
+}
+
+/** What they may is said by a token or the machine, the same for each task. */
+function hasScopes({ platform }: Actor): boolean {
+  return platform === 'api' || platform === 'cli'
+}
+
+function pageLimit({ limit }: ListQuery): number {
+  return Math.min(Math.max(1, Math.trunc(limit)), 200)
 }

@@ -117,6 +117,11 @@ export interface Inbox {
     actor: Actor,
     query: ListQuery,
   ): Promise<{ kind: 'page'; tasks: readonly TaskSummary[]; nextBeforeId: number | null } | Refusal>
+  /** The same page with its tasks as one JSON array, for callers whose scopes let them see every task; others are refused. */
+  listJson(
+    actor: Actor,
+    query: ListQuery,
+  ): Promise<{ kind: 'page'; tasks: string; nextBeforeId: number | null } | Refusal>
   /** 1 to 10 000 lines. */
   tail(actor: Actor, taskId: number, lines: number): Promise<{ kind: 'tail'; tail: LogTail } | Refusal>
   /** Lines from a byte offset on until the task has ended; then the iteration ends. */

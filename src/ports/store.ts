@@ -125,6 +125,8 @@ export interface Store extends AsyncDisposable {
   hasKey(dedupeKey: string): Promise<boolean>
   /** Newest first. */
   list(query: ListQuery): Promise<{ tasks: readonly TaskSummary[]; nextBeforeId: number | null }>
+  /** The same page, its tasks as one JSON array of what `summaryJson` makes of each. */
+  listJson(query: ListQuery): Promise<{ tasks: string; nextBeforeId: number | null }>
   children(taskId: number): Promise<readonly TaskSummary[]>
   /** The newest task told of in this place, and whether there is one. */
   latestInPlace(place: { platform: Platform; key: string }): Promise<Task | undefined>

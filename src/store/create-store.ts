@@ -91,6 +91,7 @@ function createTaskSide({ db, read, write, now }: Session) {
     get: (taskId) => read(() => reader.get(taskId)),
     hasKey: (dedupeKey) => read(() => reader.hasKey(dedupeKey)),
     list: (query) => read(() => reader.list(query)),
+    listJson: (query) => read(() => reader.listJson(query)),
     children: (taskId) => read(() => reader.children(taskId)),
     latestInPlace: (place) => read(() => reader.latestInPlace(place)),
     events: (query) => read(() => reader.events(query)),

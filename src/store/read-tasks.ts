@@ -1,6 +1,7 @@
 import type { Database } from 'better-sqlite3'
 import type { StoredEvent, TaskEvent } from '../core/events.ts'
 import { isFinal, type Platform, TASK_STATUSES, type Task, type TaskStatus, type TaskSummary } from '../core/task.ts'
+import { summaryJson } from '../core/task-json.ts'
 import type { ListQuery } from '../ports/store.ts'
 import {
   type ApprovalRow,
@@ -15,6 +16,7 @@ import {
   toSummary,
   toTask,
 } from './rows.ts'
+import { SUMMARY_JSON } from './summary-json.ts'
 
 export const MAX_PAGE = 200
 /** Beyond every id, as the cursor of a first page. */
@@ -92,12 +94,7 @@ export function createTaskReader(db: Database) {
     row: (taskId: number) => one.get(taskId),
     hasKey: (dedupeKey: string): boolean => byKey.get(dedupeKey) !== undefined,
     get,
-    list(query: ListQuery): { tasks: readonly TaskSummary[]; nextBeforeId: number | null } {
-      const limit = Math.min(Math.max(1, query.limit), MAX_PAGE)
-      const found = readPage(query, limit + 1)
-      const tasks = found.slice(0, limit).map(toSummary)
-      return { tasks, nextBeforeId: found.length > limit ? (tasks.at(-1)?.id ?? null) : null }
-    },
+    ...createLists(db, readPage),
     children: (taskId: number): readonly TaskSummary[] => children.all(taskId).map(toSummary),
     latestInPlace(place: { platform: Platform; key: string }): Task | undefined {
       const newest = readPage({ place, limit: 1 }, 1)[0]
@@ -115,11 +112,38 @@ export function createTaskReader(db: Database) {
   }
 }
 
+function createLists(db: Database, readPage: PageReader) {
+  const readPageJson = createPageJsonReader(db)
+
+  function list(query: ListQuery): { tasks: readonly TaskSummary[]; nextBeforeId: number | null } {
+    const limit = limitOf(query)
+    const found = readPage(query, limit + 1)
+    const tasks = found.slice(0, limit).map(toSummary)
+    return { tasks, nextBeforeId: found.length > limit ? (tasks.at(-1)?.id ?? null) : null }
+  }
+
+  return {
+    list,
+    listJson(query: ListQuery): PageJson {
+      const page = readPageJson(query, limitOf(query))
+      if (page !== undefined) return page
+      const { tasks, nextBeforeId } = list(query)
+      return { tasks: JSON.stringify(tasks.map(summaryJson)), nextBeforeId }
+    },
+  }
+}
+
 function toEvent(row: EventRow): StoredEvent {
   // JSON.parse answers `any`: an event is written by this store only, from a TaskEvent, and read whole.
   const event: TaskEvent = JSON.parse(row.body)
   return { id: row.id, taskId: row.task_id, at: row.at, event }
 }
+
+function limitOf({ limit }: ListQuery): number {
+  return Math.min(Math.max(1, limit), MAX_PAGE)
+}
+
+type PageReader = (query: ListQuery, limit: number) => SummaryRow[]
 
 type Filter = { sql: string; values: readonly (string | number)[] }
 
@@ -127,7 +151,7 @@ type Filter = { sql: string; values: readonly (string | number)[] }
  * Newest first, below a cursor. A list by status asks once for each, so that every part comes from an index in order; one query with
  * `status IN (…)` would have to sort all that match. Tasks that live have no status in an index, they are few beside those that have ended.
  */
-function createPageReader(db: Database): (query: ListQuery, limit: number) => SummaryRow[] {
+function createPageReader(db: Database): PageReader {
   const prepared = new Map<string, ReturnType<typeof prepare>>()
 
   function prepare(where: string) {
@@ -153,6 +177,42 @@ function createPageReader(db: Database): (query: ListQuery, limit: number) => Su
     if (states === null) return select(filters, beforeId, limit)
     const parts = states.flatMap((state) => select([...filters, state], beforeId, limit))
     return parts.sort((a, b) => b.id - a.id).slice(0, limit)
+  }
+}
+
+interface PageJson {
+  tasks: string
+  nextBeforeId: number | null
+}
+
+/** Undefined for a list that is put together from several parts. */
+function createPageJsonReader(db: Database): (query: ListQuery, limit: number) => PageJson | undefined {
+  const prepared = new Map<string, ReturnType<typeof prepare>>()
+
+  function prepare(where: string) {
+    return db.prepare<(string | number)[], PageJson>(
+      `SELECT '[' || ifnull(tasks, '') || ']' AS tasks,
+         CASE WHEN count = CAST(? AS INTEGER) AND EXISTS (SELECT 1 FROM task WHERE ${where} id < last) THEN last END AS nextBeforeId
+       FROM (
+         SELECT count(*) AS count, min(id) AS last, group_concat(json) AS tasks FROM (
+           SELECT id, ${SUMMARY_JSON} AS json FROM task WHERE ${where} id < CAST(? AS INTEGER) ORDER BY id DESC LIMIT CAST(? AS INTEGER)
+         )
+       )`,
+    )
+  }
+
+  return (query, limit) => {
+    const [state, ...more] = statesOf(query) ?? []
+    if (more.length > 0) return undefined
+    const filters = [...filtersOf(query), ...(state === undefined ? [] : [state])]
+    const where = filters.map((filter) => `${filter.sql} AND `).join('')
+    let statement = prepared.get(where)
+    if (statement === undefined) {
+      statement = prepare(where)
+      prepared.set(where, statement)
+    }
+    const values = filters.flatMap((filter) => filter.values)
+    return statement.get(limit, ...values, ...values, query.beforeId ?? NEWEST, limit)
   }
 }
 

@@ -7,6 +7,7 @@ import type { Action, Actor } from '../../src/core/actor.ts'
 import type { Control } from '../../src/core/controls.ts'
 import type { Task } from '../../src/core/task.ts'
 import { isFinal } from '../../src/core/task.ts'
+import { summaryJson } from '../../src/core/task-json.ts'
 import type {
   ActDetails,
   ActOutcome,
@@ -143,6 +144,11 @@ export function fakeInbox(): FakeInbox {
         .filter((task) => query.place === undefined || query.place.key === task.place?.key)
         .sort((a, b) => b.id - a.id)
       return { kind: 'page', tasks: tasks.slice(0, query.limit), nextBeforeId: null }
+    },
+
+    async listJson(actor, query) {
+      const page = await inbox.list(actor, query)
+      return page.kind === 'page' ? { ...page, tasks: JSON.stringify(page.tasks.map(summaryJson)) } : page
     },
 
     async tail(actor, taskId, lines) {

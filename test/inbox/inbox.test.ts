@@ -689,6 +689,17 @@ describe('questions', () => {
     expect(await ids(LOCAL)).toEqual([2, 1])
   })
 
+  it('list as JSON only to those who see every task', async () => {
+    await using assembly = await assemble()
+    await submit(assembly, 'one')
+    await submit(assembly, 'two', { actor: ben })
+    const { inbox } = assembly
+    const page = await inbox.listJson(LOCAL, { limit: 1 })
+    expect(page).toEqual({ kind: 'page', tasks: expect.stringMatching(/^\[\{"id":2,.*\}\]$/), nextBeforeId: 2 })
+    expect(await inbox.listJson({ ...LOCAL, apiScopes: ['submit'] }, { limit: 1 })).toMatchObject({ kind: 'forbidden' })
+    expect(await inbox.listJson(ana, { limit: 1 })).toMatchObject({ kind: 'forbidden' })
+  })
+
   it('list nothing to a stranger, nor to a token that may not read', async () => {
     await using assembly = await assemble({
       access: { ...OPEN_ACCESS, slack: { ...OPEN_ACCESS.slack, users: ['ana'] } },

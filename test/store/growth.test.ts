@@ -1,7 +1,7 @@
 import SqliteDatabase, { type Database } from 'better-sqlite3'
 import { expect, test } from 'vitest'
 import { TASK_STATUSES } from '../../src/core/task.ts'
-import type { Store } from '../../src/ports/store.ts'
+import type { ListQuery, Store } from '../../src/ports/store.ts'
 import { createAppendEvent } from '../../src/store/append-event.ts'
 import { createApply } from '../../src/store/apply.ts'
 import { createClaim } from '../../src/store/claim.ts'
@@ -41,15 +41,19 @@ function recordStatements(db: Database): string[] {
   for (const create of [createAudit, createNotes, createWorkers, createRetention, createMissedEvents]) create(db)
   const place = { platform: 'slack', key: 'C1' } as const
   const requester = { platform: 'slack', userId: 'U1' } as const
-  for (const filter of [
+  const filters: readonly Partial<ListQuery>[] = [
     {},
     { place },
     { requester },
     { parentId: 1 },
     { status: TASK_STATUSES },
+    { status: ['done'] },
+    { status: ['pending'] },
     { place, requester },
-  ]) {
+  ]
+  for (const filter of filters) {
     reader.list({ ...filter, limit: 10 })
+    reader.listJson({ ...filter, limit: 10 })
   }
   Object.defineProperty(db, 'prepare', { value: prepare })
   return [...new Set(recorded)]
