@@ -1,14 +1,14 @@
 import type { FastifyInstance, FastifyReply } from 'fastify'
 import type { ZodTypeProvider } from 'fastify-type-provider-zod'
 import type { Task } from '../../../src/core/task.ts'
-import { acceptedJson, summaryJson, taskJson } from '../../../src/core/task-json.ts'
+import { acceptedJson, taskJson } from '../../../src/core/task-json.ts'
 import type { Attachment, SubmitOutcome } from '../../../src/ports/inbox.ts'
 import { actorOf } from '../guard.ts'
 import { dedupeKeyOf, takeInputs } from '../inputs.ts'
 import type { ServerOptions } from '../options.ts'
 import { ApiProblem, refusalProblem } from '../problems.ts'
 import { listQuery, submitBody, submitHeaders, taskPage, taskParams, taskSchema } from '../schemas.ts'
-import { withProblems } from '../with-problems.ts'
+import { bytesOf, withProblems } from '../with-problems.ts'
 
 export function registerTasks(app: FastifyInstance, options: ServerOptions): void {
   registerSubmit(app, options)
@@ -70,11 +70,11 @@ function registerQuestions(app: FastifyInstance, { inbox }: ServerOptions): void
       summary: 'Tasks, newest first, a page at a time',
       tags: ['tasks'],
       querystring: listQuery,
-      response: withProblems({ 200: taskPage }),
+      response: withProblems({ 200: bytesOf('A page of tasks', ['application/json'], taskPage) }),
     },
-    handler: async (request) => {
+    handler: async (request, reply) => {
       const { status, parent_id: parentId, cursor: beforeId, limit } = request.query
-      const outcome = await inbox.list(actorOf(request), {
+      const outcome = await inbox.listJson(actorOf(request), {
         limit,
         ...(status === undefined ? {} : { status }),
         ...(parentId === undefined ? {} : { parentId }),
@@ -82,7 +82,9 @@ function registerQuestions(app: FastifyInstance, { inbox }: ServerOptions): void
       })
       if (outcome.kind !== 'page') throw refusalProblem(outcome)
       const { tasks, nextBeforeId } = outcome
-      return { tasks: tasks.map(summaryJson), next_cursor: nextBeforeId === null ? null : String(nextBeforeId) }
+      const nextCursor = nextBeforeId === null ? 'null' : `"${nextBeforeId}"`
+      reply.type('application/json; charset=utf-8')
+      return `{"tasks":${tasks},"next_cursor":${nextCursor}}`
     },
   })
   routes.route({

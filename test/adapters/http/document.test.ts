@@ -3,6 +3,7 @@ import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import { z } from 'zod'
 import { isProblemCode, PROBLEMS } from '../../../adapters/http/problems.ts'
+import { summaryJson } from '../../../src/core/task-json.ts'
 import { sampleTask } from '../../fakes/fake-inbox.ts'
 import { newToken, startApi } from './api.ts'
 
@@ -18,6 +19,13 @@ const documentSchema = z.looseObject({
   openapi: z.string(),
   info: z.object({ title: z.string(), version: z.string(), description: z.string() }),
   paths: z.record(z.string(), z.record(z.string(), operation)),
+})
+
+const pageSchema = z.object({
+  properties: z.object({
+    tasks: z.object({ items: z.object({ properties: z.record(z.string(), z.unknown()) }) }),
+    next_cursor: z.unknown(),
+  }),
 })
 
 const ROUTES = [
@@ -73,6 +81,14 @@ describe('the OpenAPI document', () => {
         ).toEqual(names)
       }
     }
+  })
+
+  test('tells the fields of a page of tasks, which is written without its schema', async () => {
+    const { paths } = await readDocument()
+    const { properties } = z
+      .object({ content: z.object({ 'application/json': z.object({ schema: pageSchema }) }) })
+      .parse(paths['/tasks']?.get?.responses['200']).content['application/json'].schema
+    expect(Object.keys(properties.tasks.items.properties)).toEqual(Object.keys(summaryJson(sampleTask())))
   })
 
   test('has no reference that leads nowhere', async () => {

@@ -2,6 +2,7 @@ import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs'
 import { describe, expect, test } from 'vitest'
 import { actionResult, taskPage, taskSchema } from '../../../adapters/http/schemas.ts'
 import { AppError } from '../../../src/core/errors.ts'
+import { summaryJson } from '../../../src/core/task-json.ts'
 import { StoreError } from '../../../src/ports/store.ts'
 import { eventually } from '../../eventually.ts'
 import { sampleTask } from '../../fakes/fake-inbox.ts'
@@ -139,6 +140,17 @@ describe('GET /tasks', () => {
     const page = taskPage.parse(await (await api.get('/tasks?status=pending,running&limit=2')).json())
     expect(page.tasks.map((task) => task.id)).toEqual([3, 2])
     expect(taskPage.parse(await (await api.get('/tasks?status=done')).json()).tasks).toEqual([])
+  })
+
+  test('is one JSON object, with the cursor of the next page as text', async () => {
+    await using api = await startApi()
+    const [task, json] = [sampleTask({ id: 3 }), 'application/json; charset=utf-8']
+    api.inbox.listJson = async () => ({ kind: 'page', tasks: JSON.stringify([summaryJson(task)]), nextBeforeId: 3 })
+    const response = await api.get('/tasks?limit=1')
+    expect(response.headers.get('content-type')).toBe(json)
+    expect(await response.text()).toBe(JSON.stringify({ tasks: [summaryJson(task)], next_cursor: '3' }))
+    api.inbox.listJson = async () => ({ kind: 'page', tasks: '[]', nextBeforeId: null })
+    expect(await (await api.get('/tasks')).text()).toBe(JSON.stringify({ tasks: [], next_cursor: null }))
   })
 
   test.each([
