@@ -1,11 +1,12 @@
 import type { Database } from 'better-sqlite3'
 import type { Clock } from '../ports/clock.ts'
 import type { Logger } from '../ports/logger.ts'
-import type { Store } from '../ports/store.ts'
+import { type Store, StoreError } from '../ports/store.ts'
 import { createAppendEvent } from './append-event.ts'
 import { createApply } from './apply.ts'
 import { createClaim } from './claim.ts'
 import { createDeliveryReader, createDeliveryWriter } from './deliveries.ts'
+import type { Commit } from './group-commit.ts'
 import { createInputs } from './inputs.ts'
 import { createDue, createHeartbeat, createRecovery } from './leases.ts'
 import { openDatabase } from './open-database.ts'
@@ -36,14 +37,31 @@ export async function createStore(options: StoreOptions): Promise<Store> {
   const wake = createWake({ db, file, clock, logger })
   const queue = createWriteQueue(db, wake.committed)
   let closing: Promise<void> | undefined
+  /** The first sign that the file is damaged. Nothing is asked of it after that: what is cached would still look well. */
+  let damage: StoreError | undefined
 
   async function read<T>(question: () => T): Promise<T> {
     if (closing !== undefined) throw closedError()
+    if (damage !== undefined) throw damage
     try {
       return question()
     } catch (error) {
-      throw toStoreError(error)
+      throw noted(toStoreError(error))
     }
+  }
+
+  async function write<T>(work: (commit: Commit) => T): Promise<T> {
+    if (damage !== undefined) throw damage
+    try {
+      return await queue.write(work)
+    } catch (error) {
+      throw noted(error)
+    }
+  }
+
+  function noted(error: unknown): unknown {
+    if (error instanceof StoreError && (error.code === 'corrupt' || error.code === 'not_a_store')) damage ??= error
+    return error
   }
 
   async function shut(): Promise<void> {
@@ -52,7 +70,7 @@ export async function createStore(options: StoreOptions): Promise<Store> {
     db.close()
   }
 
-  const session: Session = { db, read, write: queue.write, now: () => clock.now() }
+  const session: Session = { db, read, write, now: () => clock.now() }
   return {
     ...createTaskSide(session),
     ...createRecordSide(session),

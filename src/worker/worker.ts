@@ -40,6 +40,8 @@ class ClaimLoop implements Worker {
   #claimAgain = false
   #heartbeat: Disposable | undefined
   #lastBeatAt = 0
+  /** Why the heartbeats fail, said once and not with each of them. */
+  #beatTrouble = ''
   #watching: Disposable | undefined
 
   constructor(options: WorkerOptions) {
@@ -87,8 +89,14 @@ class ClaimLoop implements Worker {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
+    const { store, logger } = this.#options
     await this.stop(true)
-    await this.#options.store.removeWorker(this.id)
+    try {
+      await store.removeWorker(this.id)
+    } catch (error) {
+      // It is no longer heard of, which takes others a little longer to see; what else has to be closed is.
+      logger.warn({ error: errorLine(error) }, `the worker could not be signed off: ${errorLine(error)}`)
+    }
   }
 
   #stopAll(cause: StopCause): void {
@@ -167,10 +175,14 @@ class ClaimLoop implements Worker {
       for (const leaseId of answer.lost) this.#held.get(leaseId)?.control.stop('lost')
       for (const leaseId of answer.cancelled) this.#held.get(leaseId)?.control.stop('cancelled')
       this.#lastBeatAt = clock.now()
+      this.#beatTrouble = ''
       // The net below the wake-ups, and below a claim that failed.
       this.#claimMore()
     } catch (error) {
-      logger.error({ error: errorLine(error) }, `the heartbeat failed; it will be tried again: ${errorLine(error)}`)
+      const trouble = errorLine(error)
+      const text = `the heartbeat failed; it will be tried again: ${trouble}`
+      if (trouble !== this.#beatTrouble) logger.error({ error: trouble }, text)
+      this.#beatTrouble = trouble
       // Others may hold our tasks by now.
       if (clock.now() - this.#lastBeatAt > leaseMs) this.#stopAll('lost')
     }

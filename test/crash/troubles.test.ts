@@ -9,6 +9,7 @@ import {
   openSync,
   readFileSync,
   rmSync,
+  statSync,
   writeFileSync,
   writeSync,
 } from 'node:fs'
@@ -139,6 +140,21 @@ describe.runIf(isRoot)('a disk that is full', () => {
   })
 })
 
+/** All but the first page, which says what kind of file it is: whoever has it open reads the others anew once somebody has written. */
+function damage({ folder }: Home): void {
+  const file = join(folder, 'tasks.db')
+  const descriptor = openSync(file, 'r+')
+  const size = statSync(file).size
+  writeSync(descriptor, Buffer.alloc(size - 4096, 0xaa), 0, size - 4096, 4096)
+  closeSync(descriptor)
+}
+
+/** As the README says. */
+function putBack({ folder }: Home, copy: string): void {
+  for (const end of ['', '-wal', '-shm']) rmSync(join(folder, `tasks.db${end}`), { force: true })
+  writeFileSync(join(folder, 'tasks.db'), readFileSync(copy), { mode: 0o600 })
+}
+
 describe('a store that cannot be used', () => {
   async function expectRefusal(home: Home, sentence: RegExp): Promise<void> {
     const before = readFileSync(join(home.folder, 'tasks.db'))
@@ -153,11 +169,41 @@ describe('a store that cannot be used', () => {
 
   it('because it is damaged', async () => {
     using home = await usedHome()
-    const file = join(home.folder, 'tasks.db')
-    const bytes = readFileSync(file)
-    bytes.fill(0xaa, 4096, Math.min(bytes.length, 40_000))
-    writeFileSync(file, bytes)
+    damage(home)
     await expectRefusal(home, /damaged/)
+  })
+
+  it('because it was damaged while the program ran: it says so and what to do, ends its tasks, and is not on again until a copy is put back', async () => {
+    const { home, api } = await homeWithApi({ ASSISTANT_LEASE: '1 s' })
+    using _home = home
+    await run(home, ['run', '!echo first'])
+    const copy = join(home.folder, 'copy.db')
+    expect((await run(home, ['backup', copy])).code).toBe(0)
+    {
+      await using program = await startReady(home)
+      const mark = `damaged${process.pid}`
+      const { id } = await api.submit(`!sh -c '${UNTIL_REMOVED}; : ${mark}'`)
+      await expect.poll(() => existsSync(gateOf(home, id))).toBe(true)
+      const before = program.output().stdout.split('\n').length
+      damage(home)
+      rmSync(gateOf(home, id))
+      await expect.poll(() => api.submit('!echo x').then(({ status }) => status)).toBe(503)
+      expect((await fetch(`http://127.0.0.1:${api.port}/readyz`)).status).toBe(503)
+      await expect.poll(() => processesWith(mark)).toEqual([])
+      // Some heartbeats: nothing may be said with each of them for ever. A slow machine only makes fewer.
+      await new Promise((resolve) => setTimeout(resolve, 3000))
+      const said = program.output().stdout.split('\n').slice(before)
+      expect(said.join('\n')).toMatch(/The store is damaged\. Stop the program, move the file away, and put a copy /)
+      expect(said.length).toBeLessThan(20)
+      expect(program.child.exitCode).toBeNull()
+      program.child.kill('SIGTERM')
+      expect((await program.ended).code).toBe(0)
+    }
+    await expectRefusal(home, /damaged/)
+    putBack(home, copy)
+    await using again = await startReady(home)
+    expect((await api.until(1, 'done')).description).toBe('!echo first')
+    expect(again.child.exitCode).toBeNull()
   })
 
   it('because a newer version wrote it', async () => {
@@ -249,8 +295,7 @@ describe('a backup', () => {
       program.child.kill('SIGTERM')
       await program.ended
     }
-    for (const end of ['', '-wal', '-shm']) rmSync(join(home.folder, `tasks.db${end}`), { force: true })
-    writeFileSync(join(home.folder, 'tasks.db'), readFileSync(copy), { mode: 0o600 })
+    putBack(home, copy)
     await using program = await startReady(home)
     for (let id = 1; id <= 5; id += 1) expect((await api.until(id, 'done', 'failed')).description).toContain('out.txt')
     // The task that the copy does not know: its number is given again, its files are not.
