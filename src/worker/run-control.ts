@@ -6,11 +6,17 @@ export interface RunControl {
   /** Undefined while nothing stops it. */
   readonly cause: StopCause | undefined
   stop(cause: StopCause): void
+  /** The run is about to write its task's end: nothing of it runs any more, so that its slot is another's from now on. */
+  leave(): void
+  /** While the run writes to the store it learns by the answer of what others did to its task. */
+  readonly isWriting: boolean
+  writing<T>(write: Promise<T>): Promise<T>
 }
 
-export function createRunControl(): RunControl {
+export function createRunControl(onLeave: () => void): RunControl {
   const controller = new AbortController()
   let cause: StopCause | undefined
+  let writes = 0
   return {
     signal: controller.signal,
     get cause() {
@@ -19,6 +25,18 @@ export function createRunControl(): RunControl {
     stop(next) {
       cause ??= next
       controller.abort()
+    },
+    leave: onLeave,
+    get isWriting() {
+      return writes > 0
+    },
+    async writing(write) {
+      writes += 1
+      try {
+        return await write
+      } finally {
+        writes -= 1
+      }
     },
   }
 }

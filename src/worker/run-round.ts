@@ -160,7 +160,11 @@ async function finish(options: WorkerOptions, run: TaskRun, recorded: Promise<bo
   const [isOurs, answer, { outputs, redactions }] = await Promise.all([recorded, answering, endedTotals(run)])
   if (!isOurs) return
   const totals = outputs ?? { files: 0, bytes: 0 }
-  await run.apply({ kind: 'finished', answer: answer ?? plainAnswer(run.task, totals), outputs: totals, redactions })
+  const text = answer ?? plainAnswer(run.task, totals)
+  const written = run.apply({ kind: 'finished', answer: text, outputs: totals, redactions })
+  // Right after it, so that the claim of the next task shares its commit.
+  run.control.leave()
+  await written
 }
 
 async function endedTotals(run: TaskRun) {

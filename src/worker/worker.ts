@@ -25,6 +25,8 @@ interface Held {
   taskId: number
   control: RunControl
   ended: Promise<void>
+  /** Only its end is still to be written: its slot is free. */
+  isLeaving: boolean
 }
 
 export function createWorker(options: WorkerOptions): Worker {
@@ -108,7 +110,8 @@ class ClaimLoop implements Worker {
   }
 
   get #mayClaim(): boolean {
-    return this.#claimAgain && !this.#isStopping && this.#held.size < this.#options.concurrency
+    const working = [...this.#held.values()].filter((each) => !each.isLeaving)
+    return this.#claimAgain && !this.#isStopping && working.length < this.#options.concurrency
   }
 
   /** Claims until the slots are full or there is nothing; a ring during a claim is not lost. */
@@ -141,16 +144,23 @@ class ClaimLoop implements Worker {
   }
 
   #hold(task: Task, leaseId: string): void {
-    const control = createRunControl()
+    const control = createRunControl(() => this.#leave(leaseId))
     const before = this.#runsOf(task.id).at(-1)?.ended ?? Promise.resolve()
     const ended = before
       .then(() => this.#run(task, leaseId, control))
       .finally(() => {
         this.#held.delete(leaseId)
-        this.#claimMore()
+        if (!held.isLeaving) this.#claimMore()
       })
-    this.#held.set(leaseId, { taskId: task.id, control, ended })
+    const held: Held = { taskId: task.id, control, ended, isLeaving: false }
+    this.#held.set(leaseId, held)
     if (this.#isStopping) control.stop('stopping')
+  }
+
+  #leave(leaseId: string): void {
+    const held = this.#held.get(leaseId)
+    if (held !== undefined) held.isLeaving = true
+    this.#claimMore()
   }
 
   async #run(task: Task, leaseId: string, control: RunControl): Promise<void> {
@@ -202,6 +212,7 @@ class ClaimLoop implements Worker {
   async #onChange(taskId: number): Promise<void> {
     const mine = this.#runsOf(taskId)
     if (mine.length === 0) return this.#claimMore()
+    if (mine.every(({ control }) => control.isWriting)) return
     const task = await this.#options.store.get(taskId)
     if (task?.cancelRequestedBy != null) for (const { control } of mine) control.stop('cancelled')
   }

@@ -1,6 +1,7 @@
 /** What is done beside something else: the sandbox beside the plan, the answer beside the sandbox's end. */
 import { describe, expect, it } from 'vitest'
 import type { EmptySandbox, Sandbox } from '../../src/ports/sandbox.ts'
+import type { Store } from '../../src/ports/store.ts'
 import { type Workspace, WorkspaceError } from '../../src/ports/workspace.ts'
 import { processesWith } from '../crash/processes.ts'
 import { eventually } from '../eventually.ts'
@@ -265,5 +266,36 @@ describe('a sandbox whose end fails', () => {
     await assembly.startWorker({ sandbox: failing })
     const { id } = await assembly.ask('break it')
     expect(await assembly.until(id)).toMatchObject({ status: 'failed' })
+  })
+})
+
+describe('the slot of a task', () => {
+  it('is free once only its end is left to write: the next claim goes to the store with it', async () => {
+    await using assembly = await assemble()
+    const { store } = assembly
+    const order: string[] = []
+    const watchedStore: Store = {
+      ...store,
+      claim: (worker) => {
+        order.push('claim')
+        return store.claim(worker)
+      },
+      async apply(taskId, event, fence) {
+        if (event.kind !== 'finished') return store.apply(taskId, event, fence)
+        order.push('end')
+        const result = await store.apply(taskId, event, fence)
+        order.push('end written')
+        return result
+      },
+    }
+    const first = await assembly.ask('!echo one')
+    const second = await assembly.ask('!echo two')
+    const worker = await assembly.startWorker({ store: watchedStore, concurrency: 1 })
+    expect((await assembly.until(first.id)).status).toBe('done')
+    expect((await assembly.until(second.id)).status).toBe('done')
+    await worker.idle()
+    expect(order.slice(0, 4)).toEqual(['claim', 'end', 'claim', 'end written'])
+    const kinds = (await store.events({ afterId: 0, limit: 100 })).map(({ taskId, event }) => `${taskId} ${event.kind}`)
+    expect(kinds[kinds.indexOf('1 finished') + 1]).toBe('2 claimed')
   })
 })
