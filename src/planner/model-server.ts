@@ -58,9 +58,9 @@ const MAX_WIRE_BYTES = 128 * PLAN_LIMITS.maxReplyBytes
 export function createModelServer(options: ModelServerOptions): ModelServer {
   const shownHost = withoutCredentials(options.host)
 
-  function client(signal: AbortSignal, onBytes?: () => void): Ollama {
-    const wire = checkedFetch(options.fetch ?? patientFetch, signal, onBytes)
-    return new Ollama({ host: options.host, fetch: wire, headers: { ...options.headers } })
+  function client(signal: AbortSignal, onBytes?: () => void): { ollama: Ollama; wire: Wire } {
+    const wire = checkedWire(options.fetch ?? patientFetch, signal, onBytes)
+    return { ollama: new Ollama({ host: options.host, fetch: wire.fetch, headers: { ...options.headers } }), wire }
   }
 
   async function guarded<T>(signal: AbortSignal, model: string, ask: () => Promise<T>): Promise<T> {
@@ -76,7 +76,8 @@ export function createModelServer(options: ModelServerOptions): ModelServer {
     async chat(question, { signal, onFirstByte }) {
       using patience = startPatience({ ...options, host: shownHost, signal, onFirstByte })
       return await guarded(patience.signal, question.model, async () => {
-        const stream = await client(patience.signal, patience.byte).chat({
+        const { ollama, wire } = client(patience.signal, patience.byte)
+        const stream = await ollama.chat({
           model: question.model,
           messages: [...question.messages],
           stream: true,
@@ -86,13 +87,13 @@ export function createModelServer(options: ModelServerOptions): ModelServer {
         try {
           return await collect(stream)
         } finally {
-          // Also after a reply that grew too large: the server stops generating when we hang up.
-          stream.abort()
+          // Also after a reply that grew too large: the server stops generating when we hang up. The client's own way makes an error each time.
+          wire.hangUp()
         }
       })
     },
-    installed: (signal) => guarded(signal, '', async () => namesOf(await client(signal).list())),
-    loaded: (signal) => guarded(signal, '', async () => namesOf(await client(signal).ps())),
+    installed: (signal) => guarded(signal, '', async () => namesOf(await client(signal).ollama.list())),
+    loaded: (signal) => guarded(signal, '', async () => namesOf(await client(signal).ollama.ps())),
   }
 }
 
@@ -120,29 +121,49 @@ function finishReason(reason: string | undefined): FinishReason {
   return reason === 'length' ? 'length' : 'other'
 }
 
-function checkedFetch(wire: typeof fetch, signal: AbortSignal, onBytes?: () => void): typeof fetch {
-  return async (input, init) => {
-    const signals = init?.signal ? [signal, init.signal] : [signal]
-    const response = await wire(input, { ...init, signal: AbortSignal.any(signals) })
-    if (!response.ok) throw new ServerFault(response.status, await faultMessage(response))
-    if (!(response.headers.get('content-type') ?? '').includes('json')) {
-      await response.body?.cancel()
-      throw new ServerFault(response.status, 'it does not speak as Ollama does (no JSON)')
-    }
-    return new Response(response.body?.pipeThrough(watched(onBytes)) ?? null, response)
+interface Wire {
+  fetch: typeof fetch
+  /** Lets go of the answer, wherever it is. */
+  hangUp(): void
+}
+
+function checkedWire(wire: typeof fetch, signal: AbortSignal, onBytes?: () => void): Wire {
+  let answer: ReadableStreamDefaultReader<Uint8Array> | undefined
+  return {
+    async fetch(input, init) {
+      const signals = init?.signal ? [signal, init.signal] : [signal]
+      const response = await wire(input, { ...init, signal: AbortSignal.any(signals) })
+      if (!response.ok) throw new ServerFault(response.status, await faultMessage(response))
+      if (!(response.headers.get('content-type') ?? '').includes('json')) {
+        await response.body?.cancel()
+        throw new ServerFault(response.status, 'it does not speak as Ollama does (no JSON)')
+      }
+      answer = response.body?.getReader()
+      return new Response(answer === undefined ? null : watched(answer, onBytes), response)
+    },
+    hangUp() {
+      // It may have broken off by itself, which whoever reads it has been told.
+      answer?.cancel().catch(() => undefined)
+    },
   }
 }
 
-function watched(onBytes?: () => void): TransformStream<Uint8Array, Uint8Array> {
+function watched(reader: ReadableStreamDefaultReader<Uint8Array>, onBytes?: () => void): ReadableStream<Uint8Array> {
   let total = 0
-  return new TransformStream({
-    transform(chunk, controller) {
-      total += chunk.byteLength
-      onBytes?.()
-      if (total > MAX_WIRE_BYTES) controller.error(new ServerFault(200, 'its answer has no end'))
-      else controller.enqueue(chunk)
+  return new ReadableStream(
+    {
+      async pull(controller) {
+        const { done, value } = await reader.read()
+        if (done) return controller.close()
+        total += value.byteLength
+        onBytes?.()
+        if (total > MAX_WIRE_BYTES) throw new ServerFault(200, 'its answer has no end')
+        controller.enqueue(value)
+      },
+      cancel: (reason) => reader.cancel(reason),
     },
-  })
+    { highWaterMark: 0 },
+  )
 }
 
 async function faultMessage(response: Response): Promise<string> {

@@ -47,11 +47,18 @@ const SUMMARY_TOKENS = 1024
 const MAX_SUMMARY_CHARACTERS = 1500
 const SUMMARY_TIMEOUT_MS = 90_000
 const STATUS_TIMEOUT_MS = 2000
+/** A wait that is over by then needs no explanation. */
+const LOOK_WHY_AFTER_MS = 250
+/** Programs come and go rarely, and to look for them all takes a while. */
+const DESCRIBED_FOR_MS = 60_000
 
 export function createPlanner(options: PlannerOptions): Planner {
   const server = withoutSecrets(createModelServer(options), options.redactor)
+  const describe = rememberFor(DESCRIBED_FOR_MS, options.clock, () => options.describeMachine())
   return {
-    plan: (request, { signal, onPhase }) => plan({ server, options, request, signal, onPhase }),
+    plan: (request, { signal, onPhase }) => {
+      return plan({ server, options: { ...options, describeMachine: describe }, request, signal, onPhase })
+    },
     summarize: (request, { signal }) => summarize(server, options, request, signal),
     status: () => readStatus(server, options),
   }
@@ -63,6 +70,15 @@ function withoutSecrets(server: ModelServer, redactor: Redactor | undefined): Mo
     ...server,
     chat: (question, options) =>
       server.chat({ ...question, messages: redactValue(question.messages, redactor) }, options),
+  }
+}
+
+function rememberFor<T>(ms: number, clock: Clock, look: () => T): () => T {
+  let known: { value: T; at: number } | undefined
+  return () => {
+    const now = clock.now()
+    if (known === undefined || Math.abs(now - known.at) > ms) known = { value: look(), at: now }
+    return known.value
   }
 }
 
@@ -130,8 +146,7 @@ async function ask(planning: Planning, { model, messages, attempt, replyTokens }
   const since = options.clock.now()
   const answered = new AbortController()
   let isCold = false
-  // Beside the request: a model that is ready is not kept waiting by the question whether it is.
-  if (attempt === 1) {
+  const lookWhy = (): void => {
     isLoading(planning, model, AbortSignal.any([signal, answered.signal])).then(
       (cold) => {
         isCold = cold && !answered.signal.aborted
@@ -141,6 +156,8 @@ async function ask(planning: Planning, { model, messages, attempt, replyTokens }
       () => undefined,
     )
   }
+  // Beside the request, and only when it lasts: a model that is ready is not kept waiting by the question whether it is.
+  using _look = attempt === 1 ? options.clock.after(LOOK_WHY_AFTER_MS, lookWhy) : undefined
   const onFirstByte = () => {
     answered.abort(ANSWERED)
     if (isCold) tellAsking()

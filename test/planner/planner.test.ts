@@ -1,5 +1,5 @@
 import { createServer } from 'node:net'
-import { afterEach, describe, expect, test } from 'vitest'
+import { afterEach, describe, expect, test, vi } from 'vitest'
 import type { PlanningPhase } from '../../src/core/task.ts'
 import { createPlanner, type PlannerOptions } from '../../src/planner/planner.ts'
 import type { PlanRequest } from '../../src/ports/planner.ts'
@@ -217,6 +217,8 @@ describe('the model server', () => {
       loaded: false,
     })
     const planned = plan()
+    await eventually(() => expect(server.chats).toHaveLength(1))
+    clock.advance(250)
     await eventually(() => expect(phases.map((phase) => phase.kind)).toEqual(['asking_model', 'loading_model']))
     clock.advance(10 * 60_000)
     loading.open()
@@ -225,12 +227,30 @@ describe('the model server', () => {
     expect(server.hungUp).toBe(0)
   })
 
-  test('that does not say which models are loaded is asked all the same, at once', async () => {
-    const never = gate()
-    const { server, plan } = await setUp([GOOD])
+  test('that does not say which models are loaded is asked all the same', async () => {
+    const [loading, never] = [gate(), gate()]
+    const { server, plan, clock } = await setUp([{ content: GOOD, beforeHeaders: loading.promise }])
     server.hold('/api/ps', never.promise)
-    expect(await plan()).toMatchObject({ kind: 'plan' })
+    const planned = plan()
+    await eventually(() => expect(server.chats).toHaveLength(1))
+    clock.advance(250)
+    await eventually(() => expect(server.requests.map(({ path }) => path)).toContain('/api/ps'))
+    loading.open()
+    expect(await planned).toMatchObject({ kind: 'plan' })
     never.open()
+  })
+
+  test('that answers soon is not asked which models are loaded, and what runs there is looked for once a minute', async () => {
+    const describeMachine = vi.fn(() => ({ os: 'Linux', shell: 'bash', programs: [] }))
+    const { server, plan, clock } = await setUp([GOOD, GOOD, GOOD], { options: { describeMachine } })
+    await plan()
+    await plan()
+    expect(describeMachine).toHaveBeenCalledTimes(1)
+    clock.advance(60_001)
+    await plan()
+    expect(describeMachine).toHaveBeenCalledTimes(2)
+    expect(server.requests.map(({ path }) => path)).toEqual(['/api/chat', '/api/chat', '/api/chat'])
+    await expectNoTimers(clock)
   })
 
   test('that sends nothing for longer than a cold start may take is a time-out', async () => {
@@ -248,11 +268,13 @@ describe('the model server', () => {
   test('that goes silent in the middle of a reply is a time-out', async () => {
     const [loading, never] = [gate(), gate()]
     const reply = { content: GOOD, beforeHeaders: loading.promise, afterFirstLine: never.promise }
-    const { plan, clock, phases } = await setUp([reply], { loaded: false })
+    const { server, plan, clock, phases } = await setUp([reply], { loaded: false })
     const planned = expect(plan()).rejects.toMatchObject({
       code: 'timeout',
       message: expect.stringContaining('silent'),
     })
+    await eventually(() => expect(server.chats).toHaveLength(1))
+    clock.advance(250)
     await eventually(() => expect(phases.at(-1)?.kind).toBe('loading_model'))
     loading.open()
     await eventually(() => expect(phases.at(-1)?.kind).toBe('asking_model'))
