@@ -1,5 +1,5 @@
 /** The outbox at work: what the store says is not told yet, is told in its thread. */
-import type { Platform } from '../core/task.ts'
+import type { Place, Platform } from '../core/task.ts'
 import type { ChatAdapter } from '../ports/chat-adapter.ts'
 import type { Clock } from '../ports/clock.ts'
 import type { Logger } from '../ports/logger.ts'
@@ -8,6 +8,7 @@ import type { Store } from '../ports/store.ts'
 import type { Workspace } from '../ports/workspace.ts'
 import { createPlatformGate, type PlatformGate } from './backoff.ts'
 import { createEditBudget, type EditBudget } from './edit-budget.ts'
+import { createHomes, type Home } from './homes.ts'
 import { Lanes, type Next } from './lanes.ts'
 import { createMemory } from './memory.ts'
 import { createMessages } from './messages.ts'
@@ -107,7 +108,7 @@ interface Parts {
   adapterOf(platform: string): ChatAdapter | undefined
   /** Finds the task's lane and has it told there. */
   wake(taskId: number): void
-  wakeIn(taskId: number, place: { platform: string; key: string; thread: boolean }): void
+  wakeIn(taskId: number, place: Place): void
   /** The same, and whatever it is blocked by is lifted. */
   wakeNow(taskId: number): Promise<void>
   /** Settles when every wake has found its lane, and what goes on beside the lanes is done. */
@@ -120,6 +121,7 @@ function createParts(options: ReporterOptions): Parts {
   const budgets = new Map<string, EditBudget>()
   const gates = new Map<string, PlatformGate>()
   const working = new Set<Promise<void>>()
+  const homes = createHomes()
   const screen = createScreen(options)
   const messages = createMessages(options)
   const trouble = createTrouble({ store, clock, logger, random: options.random ?? Math.random })
@@ -135,23 +137,32 @@ function createParts(options: ReporterOptions): Parts {
   async function guarded(taskId: number): Promise<{ next: Next; lane: string | null }> {
     let gate: PlatformGate | undefined
     try {
-      const platform = (await store.delivery(taskId))?.place.platform
+      const platform = (await homeOf(taskId))?.platform
       gate = platform === undefined ? undefined : keep(gates, platform, () => createPlatformGate(clock))
       const wait = gate?.waitMs() ?? 0
       if (wait > 0) return { next: { kind: 'blocked', afterMs: wait }, lane: null }
       const { next, place, spoke } = await tell(taskId)
       if (spoke) gate?.succeeded()
-      return { next, lane: place === null ? null : laneKey(taskId, place) }
+      if (place === null) return { next, lane: null }
+      return { next, lane: homes.keep(taskId, place).lane }
     } catch (error) {
       return { next: await trouble(taskId, error, gate), lane: null }
     }
   }
 
-  async function route(taskId: number, unblock: boolean): Promise<void> {
+  /** Null: the task is told nowhere, and never will be. */
+  async function homeOf(taskId: number): Promise<Home | null> {
+    const known = homes.of(taskId)
+    if (known !== undefined) return known
     const delivery = await store.delivery(taskId)
-    if (delivery === undefined) return
-    if (unblock) lanes.unblock(laneKey(taskId, delivery.place))
-    lanes.wake(laneKey(taskId, delivery.place), taskId)
+    return delivery === undefined ? homes.keep(taskId, null) : homes.keep(taskId, delivery.place)
+  }
+
+  async function route(taskId: number, unblock: boolean): Promise<void> {
+    const home = await homeOf(taskId)
+    if (home === null) return
+    if (unblock) lanes.unblock(home.lane)
+    lanes.wake(home.lane, taskId)
   }
 
   function beside(taskId: number, work: Promise<void>): void {
@@ -167,17 +178,12 @@ function createParts(options: ReporterOptions): Parts {
 
   return {
     ...{ lanes, screen, adapterOf, wake },
-    wakeIn: (taskId, place) => lanes.wake(laneKey(taskId, place), taskId),
+    wakeIn: (taskId, place) => lanes.wake(homes.keep(taskId, place).lane, taskId),
     wakeNow: (taskId) => route(taskId, true),
     async besides() {
       while (working.size > 0) await Promise.all(working)
     },
   }
-}
-
-/** Tasks of one thread share a lane; one that has no thread yet will make its own. */
-function laneKey(taskId: number, place: { platform: string; key: string; thread: boolean }): string {
-  return place.thread ? `${place.platform}:${place.key}` : `task:${taskId}`
 }
 
 function keep<T>(map: Map<string, T>, key: string, make: () => T): T {

@@ -18,6 +18,8 @@ export interface TaskMemory {
   markedAt: number | null
   /** The reaction that is being changed. */
   marking: Promise<void> | null
+  /** Messages whose rows were written ahead of their time: nobody has tried to post them. */
+  reserved: Set<DeliveryRole>
   uploadTries: number
   toldParent: boolean
 }
@@ -63,6 +65,7 @@ function blank(): TaskMemory {
     marked: null,
     markedAt: null,
     marking: null,
+    reserved: new Set(),
     uploadTries: 0,
     toldParent: false,
   }

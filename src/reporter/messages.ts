@@ -9,7 +9,7 @@ import type { Clock } from '../ports/clock.ts'
 import type { Logger } from '../ports/logger.ts'
 import type { DeliveredMessage, Delivery, DeliveryRole, Store } from '../ports/store.ts'
 import { type EditBudget, remainingMs, type Urgency } from './edit-budget.ts'
-import { encodeFrame, frameOf, hashOf, postingKey } from './frame.ts'
+import { encodeFrame, type Frame, frameOf, hashOf, postingKey } from './frame.ts'
 import type { TaskMemory } from './memory.ts'
 import { withDeadline } from './with-deadline.ts'
 
@@ -41,6 +41,11 @@ export interface Messages {
    */
   edit(telling: Telling, message: PostedMessage, view: MessageView, urgency: Urgency): Promise<EditOutcome>
   save(telling: Telling, message: DeliveredMessage): Promise<void>
+  /**
+   * Writes the row of a message that will be posted later, unless it is there. Asked for together with a row that is due, the two share a
+   * commit, and the later message goes out without waiting for one.
+   */
+  reserve(telling: Telling, role: DeliveryRole): Promise<void>
   /** Forgets the posting, so that `post` makes a new one. */
   repost(telling: Telling, role: DeliveryRole): Promise<void>
   /** Nothing more is tried with this message. */
@@ -88,7 +93,9 @@ export function createMessages(options: MessagesOptions): Messages {
     const before = telling.messages.get(role)
     const frame = frameOf(before)
     if (isPosted(before) || frame.state !== 'open') return
-    const row = { taskId, role, ref: null, frame: encodeFrame(frame), postedAt: null }
+    const row = unposted(telling, role, frame)
+    // Tried before: what the adapter answers may be the message of that try, with the view of that time.
+    const isOurs = before === undefined || telling.memory.reserved.delete(role)
     if (before === undefined) await save(telling, row)
     try {
       const key = postingKey(taskId, role, frame.posting)
@@ -96,8 +103,6 @@ export function createMessages(options: MessagesOptions): Messages {
       const { ref, place } = await withDeadline(posting, CALL_MS, clock)
       // The thread first: a root without a reference in a thread that is known does no harm, the other way round does.
       await moveTo(telling, place)
-      // Tried before: what the adapter answers may be the message of that try, with the view of that time.
-      const isOurs = before === undefined
       const hash = isOurs ? hashOf(view) : ''
       await save(telling, { ...row, ref, frame: encodeFrame({ ...frame, hash }), postedAt: clock.now() })
       telling.memory.hashes.set(role, hash)
@@ -111,6 +116,11 @@ export function createMessages(options: MessagesOptions): Messages {
 
   return {
     save,
+    async reserve(telling, role) {
+      if (telling.messages.has(role)) return
+      telling.memory.reserved.add(role)
+      await save(telling, unposted(telling, role, frameOf(undefined)))
+    },
     post: (telling, role, view, { silent }) => post(telling, role, view, silent),
     async edit(telling, message, view, urgency) {
       const { budget, memory, adapter } = telling
@@ -133,15 +143,17 @@ export function createMessages(options: MessagesOptions): Messages {
       return outcome
     },
     async repost(telling, role) {
-      const { taskId } = telling.delivery
       const { posting } = frameOf(telling.messages.get(role))
-      const frame = encodeFrame({ posting: posting + 1, hash: '', state: 'open' })
-      await save(telling, { taskId, role, ref: null, frame, postedAt: null })
+      await save(telling, unposted(telling, role, { posting: posting + 1, hash: '', state: 'open' }))
     },
     close: (telling, message) => {
       return save(telling, { ...message, frame: encodeFrame({ ...frameOf(message), state: 'closed' }) })
     },
   }
+}
+
+function unposted({ delivery }: Telling, role: DeliveryRole, frame: Frame): DeliveredMessage {
+  return { taskId: delivery.taskId, role, ref: null, frame: encodeFrame(frame), postedAt: null }
 }
 
 async function sendEdit(

@@ -9,6 +9,9 @@ import type { Scene, TellOptions, Wait } from './scene.ts'
 import type { DrawnCard } from './screen.ts'
 import { withDeadline } from './with-deadline.ts'
 
+/** What most tasks are told after their card. */
+const LATER = ['result', 'files'] as const
+
 export async function tellCard(options: TellOptions, scene: Scene): Promise<Wait> {
   const { messages, screen } = options
   const { task, memory } = scene
@@ -18,7 +21,8 @@ export async function tellCard(options: TellOptions, scene: Scene): Promise<Wait
   const drawn = await screen.card(task)
   if (!isPosted(card)) {
     await tellParent(options, scene)
-    await messages.post(scene, 'card', drawn.view, { silent: true })
+    const posted = messages.post(scene, 'card', drawn.view, { silent: true })
+    await Promise.all([posted, ...LATER.map((role) => messages.reserve(scene, role))])
     remember(memory, task, drawn)
     return nextLook(options, scene)
   }

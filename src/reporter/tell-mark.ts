@@ -20,25 +20,25 @@ const shownSchema = z.array(
   z.object({ status: z.enum([...TASK_STATUSES, 'interrupted']), icon: z.string(), word: z.string() }),
 )
 
-/** Nothing in the thread waits for a reaction: only that of the end is waited for, when all else has been told. */
-export async function tellMark(options: TellOptions, scene: Scene): Promise<Wait> {
+/** Nothing in the thread waits for a reaction: only that of the end is waited for, when all else has been told. It goes out when `after` has settled. */
+export async function tellMark(options: TellOptions, scene: Scene, after: Promise<void>): Promise<Wait> {
   const { task, memory } = scene
   if (isFinal(task.status)) {
     await memory.marking
-    await mark(options, scene)
+    await mark(options, scene, after)
     return null
   }
   if (memory.marked?.icon === statusView(task).icon) return null
   const sinceMs = memory.markedAt === null ? 0 : remainingMs(memory.markedAt + GAP_MS, options.clock.now(), GAP_MS)
   if (sinceMs > 0 || memory.marking !== null) return sinceMs || GAP_MS
-  memory.marking = mark(options, scene).finally(() => {
+  memory.marking = mark(options, scene, after).finally(() => {
     memory.marking = null
   })
   options.beside(task.id, memory.marking)
   return null
 }
 
-async function mark({ messages, clock }: TellOptions, scene: Scene): Promise<void> {
+async function mark({ messages, clock }: TellOptions, scene: Scene, after: Promise<void>): Promise<void> {
   const { task, memory, adapter } = scene
   const status = statusView(task)
   if (memory.marked?.icon === status.icon) return
@@ -51,6 +51,7 @@ async function mark({ messages, clock }: TellOptions, scene: Scene): Promise<voi
   memory.marked = status
   memory.markedAt = clock.now()
   if (isShown) return
+  await after
   for (const before of others.length === 0 ? [null] : others) {
     // It never throws, but it may take its time.
     await withDeadline(adapter.mark(scene.delivery.place, status, before), MARK_MS, clock).catch(() => undefined)

@@ -34,19 +34,24 @@ export function createTell(options: TellOptions): (taskId: number) => Promise<To
     }
     const blockedMs = remainingMs(scene.delivery.nextAttemptAt, options.clock.now(), MAX_BACKOFF_MS * 10)
     if (blockedMs > 0) return toldAs(scene, { kind: 'blocked', afterMs: blockedMs })
-    // In a thread that is there the reaction goes beside all else, its row in one commit with the first message's; that of the end is the last.
-    const marked = scene.delivery.place.thread && !isFinal(scene.task.status) ? tellMark(options, scene) : undefined
+    // In a thread that is there the reaction goes beside all else but the card, its row in one commit with the card's; that of the end is the last.
+    const carded = Promise.withResolvers<void>()
+    const isBeside = scene.delivery.place.thread && !isFinal(scene.task.status)
+    const marked = isBeside ? tellMark(options, scene, carded.promise) : undefined
     const waits = [
-      await tellRoot(options, scene),
-      await tellCard(options, scene),
+      ...(await tellFirst(options, scene).finally(carded.resolve)),
       await tellApprovals(options, scene),
       await tellReminder(options, scene),
       await tellResult(options, scene),
       await tellFiles(options, scene),
-      await (marked ?? tellMark(options, scene)),
+      await (marked ?? tellMark(options, scene, carded.promise)),
     ]
     return toldAs(scene, await settle(options, scene, waits))
   }
+}
+
+async function tellFirst(options: TellOptions, scene: Scene): Promise<readonly Wait[]> {
+  return [await tellRoot(options, scene), await tellCard(options, scene)]
 }
 
 function toldAs({ delivery, spoke }: Scene, next: Next): Told {

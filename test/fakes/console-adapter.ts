@@ -43,6 +43,8 @@ export interface ConsoleAdapter extends ChatAdapter {
   /** Every call that the platform carried out, in order. */
   readonly calls: readonly ConsoleCall[]
   faults: ConsoleFaults
+  /** Each new message takes until it has settled. */
+  holdPosts: Promise<void> | undefined
   /** Each mark takes until it has settled. */
   holdMarks: Promise<void> | undefined
   limits: ChatLimits
@@ -85,6 +87,7 @@ export function consoleAdapter(): ConsoleAdapter {
     name: 'console',
     limits: LIMITS,
     faults: {},
+    holdPosts: undefined,
     holdMarks: undefined,
     messages,
     uploads,
@@ -93,6 +96,7 @@ export function consoleAdapter(): ConsoleAdapter {
     start: async () => undefined,
     health: () => ({ ok: true, problem: '' }),
     async post(place, view, options) {
+      await adapter.holdPosts
       const call = { kind: 'post', placeKey: place.key, text: renderLines(view) } as const
       const message = await carryOut(call, () => append(place, view, options))
       return { ref: message.ref, place: message.place }

@@ -62,6 +62,24 @@ describe('a task in its thread', () => {
     expect(bench.chat.marks.slice(-2)).toEqual(['⏳ thread-1', '✅ thread-1'])
   })
 
+  it('writes down with the card what will be posted later, and marks the message once the card is there', async () => {
+    await using bench = await openReporter()
+    const posting = Promise.withResolvers<void>()
+    bench.chat.holdPosts = posting.promise
+    const id = await bench.submit()
+    const rows = async () => (await bench.store.delivery(id))?.messages.map(({ role, ref }) => [role, ref === null])
+    await eventually(async () => {
+      expect(await rows()).toEqual(['card', 'files', 'notice:mark', 'result'].map((role) => [role, true]))
+    })
+    expect(bench.chat.marks).toEqual([])
+    posting.resolve()
+    await eventually(() => expect(bench.chat.marks).toEqual(['🕒 thread-1']))
+    await bench.run(id)
+    await bench.finish(id, 'There are 3 files.')
+    await bench.pass(1000)
+    expect(bench.chat.calls.map((call) => call.kind)).toEqual(['post', 'post', 'edit'])
+  })
+
   it('tells a task that came and went while nobody looked as it is now: a card and a result, nothing else', async () => {
     await using bench = await openReporter()
     await bench.reporter[Symbol.asyncDispose]()
