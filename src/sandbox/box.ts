@@ -7,12 +7,14 @@ import type { OutputPipe } from './output-pipe.ts'
 export interface Box {
   readonly control: ControlChannel
   readonly output: OutputPipe
-  /** Where the runners get their steps; its end: no step will come. */
-  readonly steps: Writable
+  /** Two that take turns: while a step runs in one, the next one's runner starts in the other. */
+  readonly lanes: readonly [Writable, Writable]
   /** "terminate": TERM to everything inside. "again": to those that lost it. Its end: KILL. */
   readonly terminator: Writable
-  /** Whether no step has left anything running, when the supervisor sees this many processes. */
+  /** Whether no step has left anything running, when the supervisor sees this many processes besides the runners that wait. */
   isIdle(processes: number): boolean
+  /** False when a process of the supervisor has been ended, though others go on: nobody would report on the step. */
+  isSupervised(): boolean
   /** Settles when the outermost process is gone; others may live for a moment longer. */
   readonly exited: Promise<void>
   readonly limits: LimitWatch

@@ -14,7 +14,7 @@ export const TASK_FOLDER = '/task'
 export const SEARCH_PATH = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin'
 
 /** Descriptors that the launcher opened for bwrap. */
-const DESCRIPTOR = { seccomp: '6', shell: '7', passwd: '8', group: '9', hosts: '10' } as const
+const DESCRIPTOR = { seccomp: '7', shell: '8', passwd: '9', group: '10', hosts: '11' } as const
 
 /** Programs need these to start, to show text, to speak TLS. No host's /etc/passwd, no configuration with secrets in it. */
 const ETC_FILES = [

@@ -10,9 +10,9 @@ import type { Launcher } from './launchers.ts'
 import { LimitWatch } from './limit-watch.ts'
 import { OutputPipe } from './output-pipe.ts'
 import { ProcessSums, SUMMED_LIMITS, type SummedLimit } from './process-sums.ts'
-import { childrenOf, isDead, killNow, until } from './process-tree.ts'
+import { childrenOf, isDead, killNow, LanePair, until } from './process-tree.ts'
 import { rlimitLines } from './rlimits.ts'
-import { HANDOVER } from './shell-programs.ts'
+import { FIRST_RUNNER, HANDOVER, LANE_WORD } from './shell-programs.ts'
 import type { TaskGroup } from './task-group.ts'
 
 export interface BoxStart {
@@ -25,8 +25,8 @@ export interface BoxStart {
   network: string | null
 }
 
-/** bwrap's first process inside, the supervisor, the terminator. */
-const IDLE_PROCESSES = 3
+/** bwrap's first process inside, the supervisor, the terminator, two lanes. */
+const IDLE_PROCESSES = 5
 /** The launcher binds the task's folder to one of these in a mount namespace of its own: the task's uid may not enter the folders above it. */
 const MOUNT_POINTS = ['/mnt', '/media', '/srv', '/opt', '/tmp'] as const
 
@@ -46,6 +46,7 @@ export async function startBubblewrap(start: BoxStart): Promise<Box> {
   const limits = new LimitWatch({ limits: task.limits, folder: task.directory, group, sums, meter })
   const box: BubblewrapBox = new BubblewrapBox({ launched, output, limits, group, hasNetwork: network !== null })
   handOver(start, points)
+  box.lanes[0].write(LANE_WORD.next(FIRST_RUNNER))
   const hasStarted = await isReady(box.control, output)
   // bwrap has read them: values that tasks are given are not left on the disk.
   rmSync(place.arguments, { force: true })
@@ -71,7 +72,7 @@ class BubblewrapBox implements Box {
   readonly control: ControlChannel
   readonly output: OutputPipe
   readonly terminator: Writable
-  readonly steps: Writable
+  readonly lanes: readonly [Writable, Writable]
   readonly exited: Promise<void>
   readonly limits: LimitWatch
   readonly #launched: Launched
@@ -79,6 +80,7 @@ class BubblewrapBox implements Box {
   readonly #hasNetwork: boolean
   /** Process id of the first process of the namespace, once it is ready. */
   firstInside: number | undefined
+  #pair: LanePair | undefined
 
   constructor({ launched, output, limits, group, hasNetwork }: BoxParts) {
     this.#hasNetwork = hasNetwork
@@ -86,7 +88,7 @@ class BubblewrapBox implements Box {
     this.limits = limits
     this.#group = group
     this.terminator = launched.terminator
-    this.steps = launched.steps
+    this.lanes = launched.lanes
     this.output = output
     this.exited = launched.exited
     this.#launched = launched
@@ -95,10 +97,16 @@ class BubblewrapBox implements Box {
   /** Called once it is ready, while bwrap surely has its one child. */
   remember(): void {
     this.firstInside = childrenOf(this.#launched.pid)[0]
+    const supervisor = this.firstInside === undefined ? undefined : childrenOf(this.firstInside)[0]
+    if (supervisor !== undefined) this.#pair = new LanePair(supervisor)
   }
 
   isIdle(processes: number): boolean {
     return processes <= IDLE_PROCESSES + (this.#hasNetwork ? 1 : 0)
+  }
+
+  isSupervised(): boolean {
+    return this.#pair?.areThere() ?? true
   }
 
   kill(): void {
@@ -118,7 +126,7 @@ class BubblewrapBox implements Box {
 
   async release(): Promise<void> {
     this.terminator.destroy()
-    this.steps.destroy()
+    for (const lane of this.lanes) lane.destroy()
     this.control.close()
     this.output[Symbol.dispose]()
   }

@@ -9,7 +9,7 @@ export type Report =
 const MAX_REPORT_BYTES = 256
 
 /**
- * Speaks with a task's supervisor: one question at a time, one line each way.
+ * Hears what a task's supervisor reports, one line each.
  * Rejects nothing: `undefined` means that the other side is gone or talks nonsense.
  */
 export class ControlChannel {
@@ -27,10 +27,6 @@ export class ControlChannel {
     stream.on('end', () => this.#close())
     // A supervisor that was killed: its end of the socket is gone, and that is all there is to know.
     stream.on('error', () => this.#close())
-  }
-
-  send(line: string): void {
-    if (!this.#closed) this.#stream.write(`${line}\n`)
   }
 
   /** What has been said already; undefined: nothing, up to now. */

@@ -10,8 +10,8 @@ export interface Launched {
   pid: number
   control: Duplex
   terminator: Writable
-  /** To the runners inside, which say nothing. */
-  steps: Duplex
+  /** To the two lanes inside and their runners, which say nothing there. */
+  lanes: readonly [Duplex, Duplex]
   /** Settles when this process is gone. */
   exited: Promise<void>
   /** Whether the program stays alive for this process; it does, until told otherwise. */
@@ -39,7 +39,7 @@ export function launch({ file, parameters, environment = {}, isLeader = false }:
     cwd: '/',
     env: environment,
     extendEnv: false,
-    stdio: ['pipe', 'ignore', 'ignore', 'pipe', 'pipe'],
+    stdio: ['pipe', 'ignore', 'ignore', 'pipe', 'pipe', 'pipe'],
     buffer: false,
     reject: false,
     cleanup: false,
@@ -51,17 +51,20 @@ export function launch({ file, parameters, environment = {}, isLeader = false }:
     child.once('exit', () => resolve())
     child.once('error', () => resolve())
   })
-  const [, , , control, steps] = child.stdio
-  if (!(control instanceof Duplex && steps instanceof Duplex) || child.stdin === null || child.pid === undefined) {
+  const { pid, stdin: terminator } = child
+  const [control, first, second] = child.stdio.slice(3).map((stream) => (stream instanceof Duplex ? stream : undefined))
+  if (pid === undefined || !terminator || !control || !first || !second) {
     throw new SandboxError('sandbox_start', `cannot start ${file}`)
   }
+  const streams = [control, terminator, first, second]
   // The other side may be gone at any time; that is told by its exit.
-  for (const stream of [child.stdin, control, steps]) stream.on('error', () => undefined)
-  const sockets = [control, child.stdin, steps].filter((stream) => stream instanceof Socket)
+  for (const stream of streams) stream.on('error', () => undefined)
+  const sockets = streams.filter((stream) => stream instanceof Socket)
   const hold = (isHeld: boolean) => {
     for (const handle of [child, ...sockets]) isHeld ? handle.ref() : handle.unref()
   }
-  return { pid: child.pid, control, terminator: child.stdin, steps, exited, hold, kill: () => child.kill('SIGKILL') }
+  const kill = () => child.kill('SIGKILL')
+  return { pid, control, terminator, lanes: [first, second], exited, hold, kill }
 }
 
 /** Keeps the beginning of what is printed before there is a supervisor: it comes from the launcher or bwrap. */

@@ -86,9 +86,7 @@ export class Launchers implements AsyncDisposable {
 
   async #end({ launched, place, group }: Started): Promise<{ cleared: Promise<void> }> {
     launched.hold(true)
-    launched.terminator.destroy()
-    launched.control.destroy()
-    launched.steps.destroy()
+    for (const socket of [launched.terminator, launched.control, ...launched.lanes]) socket.destroy()
     launched.kill()
     await launched.exited
     const cleared = this.#clear(place, group)

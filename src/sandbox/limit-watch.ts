@@ -1,4 +1,4 @@
-import { statfs } from 'node:fs/promises'
+import { statfsSync } from 'node:fs'
 import type { SandboxLimits } from '../ports/sandbox.ts'
 import type { Breach } from './breach.ts'
 import type { DiskMeter } from './disk-meter.ts'
@@ -47,7 +47,7 @@ export class LimitWatch {
   async look(): Promise<Breach | undefined> {
     this.#breach ??= this.#options.group?.breach() ?? this.#options.sums?.breach()
     if (this.#breach !== undefined) return this.#breach
-    const free = await this.#freeBytes()
+    const free = this.#freeBytes()
     if (this.#mayHaveFilled(free)) await this.#walkNow(free)
     return this.#breach
   }
@@ -64,9 +64,7 @@ export class LimitWatch {
   watch(onBreach: (breach: Breach) => void): Disposable {
     this.#startedAt = performance.now()
     // A step may be over before the first look.
-    void this.#freeBytes().then((free) => {
-      this.#freeAtWalk ??= free
-    })
+    this.#freeAtWalk ??= this.#freeBytes()
     let busy = false
     const timer = setInterval(async () => {
       if (busy) return
@@ -88,7 +86,7 @@ export class LimitWatch {
   async #seldom(pauseMs: number): Promise<Breach | undefined> {
     const now = performance.now()
     const due = Math.max(pauseMs, this.#walkTookMs * WALK_SHARE)
-    if (now - this.#startedAt >= pauseMs && now - this.#walkedAt >= due) await this.#walkNow(await this.#freeBytes())
+    if (now - this.#startedAt >= pauseMs && now - this.#walkedAt >= due) await this.#walkNow(this.#freeBytes())
     return this.#breach
   }
 
@@ -125,9 +123,10 @@ export class LimitWatch {
     if (this.#usedBytes > limits.diskBytes) this.#breach = { limit: 'disk', allowed: limits.diskBytes }
   }
 
-  async #freeBytes(): Promise<number> {
+  /** In place: it takes microseconds, and to ask another thread takes longer than all the rest of a look. */
+  #freeBytes(): number {
     try {
-      const { bavail, bsize } = await statfs(this.#options.folder)
+      const { bavail, bsize } = statfsSync(this.#options.folder)
       return bavail * bsize
     } catch {
       // The folder was deleted under the task: the workspace tells of that.

@@ -9,10 +9,10 @@ import type { DiskMeter } from './disk-meter.ts'
 import { collectComplaint, isReady, type Launched, launch } from './launch.ts'
 import { LimitWatch } from './limit-watch.ts'
 import { OutputPipe } from './output-pipe.ts'
-import { isDead, killNow, until } from './process-tree.ts'
+import { isDead, killNow, LanePair, until } from './process-tree.ts'
 import type { PipePlace } from './program-folder.ts'
 import { rlimitLines } from './rlimits.ts'
-import { RUNNER, supervisorProgram, VARIABLE } from './shell-programs.ts'
+import { FIRST_RUNNER, LANE_WORD, RUNNER, supervisorProgram, VARIABLE } from './shell-programs.ts'
 
 export interface PlainStart {
   task: SandboxTask
@@ -23,8 +23,8 @@ export interface PlainStart {
 }
 
 const LAUNCHER = `exec >"$1" 2>&1 || exit 97; cd "$2" || exit 97; exec /bin/sh -c 'eval "$${VARIABLE.supervisor}"'`
-/** The supervisor and the terminator. */
-const IDLE_PROCESSES = 2
+/** The supervisor, the terminator, two lanes. */
+const IDLE_PROCESSES = 4
 
 /** A process group instead of a sandbox. Throws SandboxError when not even that starts. */
 export async function startPlain(start: PlainStart): Promise<Box> {
@@ -37,7 +37,11 @@ export async function startPlain(start: PlainStart): Promise<Box> {
     isLeader: true,
   })
   const box = new PlainBox(start, launched, output)
-  if (await isReady(box.control, output)) return box
+  box.lanes[0].write(LANE_WORD.next(FIRST_RUNNER))
+  if (await isReady(box.control, output)) {
+    box.remember()
+    return box
+  }
   box.kill()
   await box.gone()
   await box.release()
@@ -48,16 +52,17 @@ class PlainBox implements Box {
   readonly control: ControlChannel
   readonly output: OutputPipe
   readonly terminator: Writable
-  readonly steps: Writable
+  readonly lanes: readonly [Writable, Writable]
   readonly exited: Promise<void>
   readonly limits: LimitWatch
   readonly #pid: number
   readonly #state: string
+  #pair: LanePair | undefined
 
   constructor({ task, state, meter }: PlainStart, launched: Launched, output: OutputPipe) {
     this.control = new ControlChannel(launched.control)
     this.terminator = launched.terminator
-    this.steps = launched.steps
+    this.lanes = launched.lanes
     this.output = output
     this.exited = launched.exited
     this.limits = new LimitWatch({
@@ -71,8 +76,18 @@ class PlainBox implements Box {
     this.#state = state
   }
 
+  /** Called when both lanes have been started. */
+  remember(): void {
+    this.#pair = new LanePair(this.#pid)
+  }
+
+  /** What the supervisor counts is everyone on the machine. */
   isIdle(): boolean {
     return marked(this.#state).length <= IDLE_PROCESSES
+  }
+
+  isSupervised(): boolean {
+    return this.#pair?.areThere() ?? true
   }
 
   kill(): void {
@@ -89,7 +104,7 @@ class PlainBox implements Box {
 
   async release(): Promise<void> {
     this.terminator.destroy()
-    this.steps.destroy()
+    for (const lane of this.lanes) lane.destroy()
     this.control.close()
     this.output[Symbol.dispose]()
   }

@@ -3,8 +3,8 @@ import type { SandboxLimits } from '../ports/sandbox.ts'
 import type { Breach } from './breach.ts'
 import { allChildrenOf } from './process-tree.ts'
 
-/** bwrap's first process inside, the supervisor and the terminator are not the task's. */
-const OWN_PROCESSES = 3
+/** bwrap's first process inside, the supervisor, the terminator, two lanes, and the runner that waits are not the task's. */
+const OWN_PROCESSES = 6
 /** Of a page and of a clock tick: what Linux tells user space on the architectures that we have a filter for, with 4 KiB pages. */
 const PAGE_BYTES = 4096
 const TICKS_PER_SECOND = 100

@@ -24,6 +24,23 @@ export function allChildrenOf(pid: number, threads: number): number[] {
   }
 }
 
+/** The processes that a supervisor started last, its two lanes: it waits for both, so it goes on when one has been ended. */
+export class LanePair {
+  readonly #supervisor: number
+  readonly #lanes: readonly number[]
+
+  /** Looks now, when both have been started and nothing else can have been. */
+  constructor(supervisor: number) {
+    this.#supervisor = supervisor
+    this.#lanes = childrenOf(supervisor).slice(-2)
+  }
+
+  areThere(): boolean {
+    const there = childrenOf(this.#supervisor)
+    return this.#lanes.every((lane) => there.includes(lane))
+  }
+}
+
 /** Gone, or dead and only not yet waited for: then a namespace of which it was the first process is empty. */
 export function isDead(pid: number): boolean {
   try {

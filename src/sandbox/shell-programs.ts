@@ -2,14 +2,17 @@
  * The three small shell programs of a task, outermost first:
  *
  *   launcher    outside; enters the cgroups, waits for a task, drops to its uid, becomes bwrap
- *   supervisor  inside; starts a runner when it is told to, by a socket, and reports on it how the runner ended
- *   runner      one per step, a fresh bash: brings back what earlier steps left behind, waits for its step, which it reads from
- *               another socket, runs it, leaves its own. It is started as soon as it is known that a step will follow
+ *   supervisor  inside; two lanes that take turns, each of which starts a runner when it is told to, by a socket of its own, and
+ *               reports by another how the runner ended
+ *   runner      one per step, a fresh bash: waits for its step, which it reads from its lane's socket, brings back what earlier
+ *               steps left behind, runs it, leaves its own. It is started as soon as it is known that a step will follow, while
+ *               the step before still runs in the other lane: to start a bash takes longer than most commands
  *
  * Steps are of the same uid as the supervisor, so what they must not reach is kept from them by construction: its binary
- * cannot be read by them, so the kernel closes its /proc files and its memory; its channel is a socket, which cannot be
- * opened a second time; it reads nothing that a step wrote; the runner holds no descriptor but 0, 1 and 2, and has let go of
- * the socket before the step begins. A step is meant for one runner by number, so that none runs twice when runners are killed.
+ * cannot be read by them, so the kernel closes its /proc files and its memory; its channels are sockets, which cannot be
+ * opened a second time; it reads nothing that a step wrote; the runner never holds the socket of the reports, holds no descriptor
+ * but 0, 1 and 2, and has let go of its lane's socket before the step begins. A step is meant for one runner by number, so that
+ * none runs twice when runners are killed.
  */
 
 /** Where the state that steps hand on is kept, inside. Steps may write there: only later runners read it. */
@@ -23,6 +26,7 @@ export const VARIABLE = {
   runner: 'ASSISTANT_RUNNER',
   state: 'ASSISTANT_STATE',
   number: 'ASSISTANT_NUMBER',
+  left: 'ASSISTANT_LEFT',
   step: 'ASSISTANT_STEP',
 } as const
 
@@ -32,25 +36,27 @@ export const HANDOVER = ['pipe', 'arguments', 'folder', 'uid', 'point', 'network
 /**
  * Started before there is a task: it enters the cgroups, which can take the kernel 30 ms, and waits. Its end of the wait is
  * the end of the program. Arguments: kit folder, bwrap, shell inside, cgroup.procs files …
- * Descriptors: 0 the terminator's socket, 3 the supervisor's, by which the task comes first (HANDOVER), 4 the runners'; all
- * others are closed.
+ * Descriptors: 0 the terminator's socket, 3 that of the reports, by which the task comes first (HANDOVER), 4 and 5 the lanes';
+ * all others are closed.
  */
 export const BUBBLEWRAP_LAUNCHER = `
 kit=$1 bwrap=$2 inner=$3 PATH=/usr/bin:/bin:/usr/sbin:/sbin
 shift 3
-for REPLY in /proc/$$/fd/*; do REPLY=\${REPLY##*/}; if [[ $REPLY -gt 4 ]]; then eval "exec $REPLY>&-"; fi; done
+for REPLY in /proc/$$/fd/*; do REPLY=\${REPLY##*/}; if [[ $REPLY -gt 5 ]]; then eval "exec $REPLY>&-"; fi; done
 trouble=
 for group; do echo $$ >"$group" || trouble="cannot enter $group"; done
-exec 6<"$kit/seccomp" 7</bin/sh 8<"$kit/passwd" 9<"$kit/group" 10<"$kit/hosts" || trouble="cannot read $kit"
+exec 7<"$kit/seccomp" 8</bin/sh 9<"$kit/passwd" 10<"$kit/group" 11<"$kit/hosts" || trouble="cannot read $kit"
 for name in ${HANDOVER.join(' ')}; do IFS= read -r -d '' "$name" <&3 || exit 0; done
-exec >"$pipe" 2>&1 5<"$arguments" || exit 97
+exec >"$pipe" 2>&1 6<"$arguments" || exit 97
 if [[ $trouble ]]; then echo "$trouble"; exit 97; fi
-set -- "$bwrap" --args 5 -- "$inner" -c 'eval "$${VARIABLE.supervisor}"'
+set -- "$bwrap" --args 6 -- "$inner" -c 'eval "$${VARIABLE.supervisor}"'
 if [[ ! $uid ]]; then exec -c "$@"; fi
 if [[ $network ]]; then mount --no-mtab --bind "$network" "$networkpoint" || exit 97; fi
 mount --no-mtab --bind "$folder" "$point" || exit 97
 exec -c setpriv --reuid="$uid" --regid="$uid" --clear-groups --no-new-privs --inh-caps=-all --bounding-set=-all "$@"
 `
+
+const TAB = '\t'
 
 export interface SupervisorOptions {
   rlimits: readonly string[]
@@ -62,7 +68,7 @@ export interface SupervisorOptions {
 
 /** Nobody may ask before it listens; 0C38 is the port as the kernel writes it. */
 const START_NETWORK = `
-socat TCP-LISTEN:${PROXY_PORT},bind=127.0.0.1,fork,reuseaddr UNIX-CONNECT:${NETWORK_FOLDER}/proxy 3>&- 4>&- >/dev/null 2>&1 &
+socat TCP-LISTEN:${PROXY_PORT},bind=127.0.0.1,fork,reuseaddr UNIX-CONNECT:${NETWORK_FOLDER}/proxy 3>&- 4>&- 5>&- 7>&- >/dev/null 2>&1 &
 tries=0
 until grep -q ':0C38 ' /proc/net/tcp || [ $tries -gt 200 ]; do tries=$((tries + 1)); sleep 0.01; done
 `
@@ -96,10 +102,14 @@ esac
 const TERMINATE_GROUP = '[ "$word" = again ] || { kill -s TERM -- 0; kill -s CONT -- 0; }'
 
 /**
- * Ends with the socket. It answers "next <number>", when that runner has ended, with "ended <number> <status> <marker> <processes>",
- * and "count" with "count <processes>". The terminator is its child, with a socket of its own: its lines mean TERM to everything
- * inside (TERMINATE), its end means KILL, so nothing outlives the program. Signals go out from inside the process namespace: no race with
- * reused process ids.
+ * Ends with its lanes, which end with their sockets. A lane answers "next <number>", when that runner has ended, with
+ * "ended <number> <status> <marker> <processes>", and "count" with "count <processes>"; what is meant for a runner begins with
+ * neither, and what a runner that was killed has left there is passed over: a step has no tabs. The terminator has a socket of its
+ * own: its lines mean TERM to everything inside (TERMINATE), its end means KILL, so nothing outlives the program. Signals go out
+ * from inside the process namespace: no race with reused process ids.
+ *
+ * The lanes are a pipeline through which nothing flows, because what a shell starts with & is deaf to INT and QUIT, and so would be
+ * every step.
  */
 export function supervisorProgram(options: SupervisorOptions): string {
   const { rlimits, reach, hasNetwork } = options
@@ -107,7 +117,7 @@ export function supervisorProgram(options: SupervisorOptions): string {
   return `
 ${reach === 'namespace' ? MUST_BE_INSIDE : ''}
 ${rlimits.join('\n')}
-exec 5<&0 </dev/null
+exec 6<&0 7>&1 </dev/null
 trap : TERM HUP INT
 runner=$${VARIABLE.runner}
 unset ${VARIABLE.supervisor} ${VARIABLE.runner}
@@ -117,37 +127,40 @@ unset ${VARIABLE.supervisor} ${VARIABLE.runner}
     ${reach === 'namespace' ? TERMINATE : TERMINATE_GROUP}
   done
   kill -s KILL -- ${everyone}
-} <&5 3>&- 4>&- 5>&- 6>&- 7>&- 8>&- 9>&- >/dev/null 2>&1 &
-exec 5>&- 6>&- 7>&- 8>&- 9>&-
+} <&6 3>&- 4>&- 5>&- 6>&- 7>&- 8>&- 9>&- >/dev/null 2>&1 &
+exec 6>&- 8>&- 9>&-
 ${hasNetwork ? START_NETWORK : ''}
-echo ready >&3
-exec 2>/dev/null
-while IFS= read -r line <&3; do
-  case $line in
-    'next '*)
-      : >"$${VARIABLE.state}/left"
-      ${VARIABLE.number}=\${line#next } /bin/bash --norc --noprofile -c "$runner" bash <&4 2>&1 3>&- 4>&-
-      status=$?
-      [ -s "$${VARIABLE.state}/left" ] && left=1 || left=0
-      set -- /proc/[0-9]*
-      echo "ended \${line#next } $status $left $#" >&3 ;;
-    count)
-      set -- /proc/[0-9]*
-      echo "count $#" >&3 ;;
-  esac
-done
+lane() {
+  trap : TERM HUP INT
+  exec 2>/dev/null
+  left=$${VARIABLE.state}/left$1
+  while IFS= read -r line; do
+    case $line in
+      'next${TAB}'*)
+        : >"$left"
+        ${VARIABLE.number}=\${line#*${TAB}} ${VARIABLE.left}=$left /bin/bash --norc --noprofile -c "$runner" bash 2>&1 3>&-
+        status=$?
+        [ -s "$left" ] && orderly=1 || orderly=0
+        set -- /proc/[0-9]*
+        echo "ended \${line#*${TAB}} $status $orderly $#" >&3 ;;
+      'count${TAB}')
+        set -- /proc/[0-9]*
+        echo "count $#" >&3 ;;
+    esac
+  done
+}
+{ exec <&4 >&7 4>&- 5>&- 7>&-; lane 1; } | { exec <&5 4>&- 5>&- 7>&-; echo ready >&3; lane 2; }
 `
 }
 
 /**
- * Reads lines until one is meant for this runner, and as many characters as it says. What runners before it left there is passed
- * over: it has no tabs. Nothing of a step's making may have run before, because until then the socket is open. When that ends,
- * no step will come, and nobody may take this for the end of one.
+ * Reads lines until one is meant for this runner, and as many characters as it says. Nothing of a step's making may have run before,
+ * because until then the socket is open. When that ends, or says so, no step will come, and nobody may take this for the end of one.
  */
 const TAKE_STEP = [
   'REPLY=',
   `until [[ $REPLY == $'step\\t'"$${VARIABLE.number}"$'\\t'* ]]`,
-  'do read -r || kill -KILL $$',
+  `do read -r && [[ $REPLY != $'leave\\t' ]] || kill -KILL $$`,
   'done',
   `read -r -N "\${REPLY##*$'\\t'}" ${VARIABLE.step} || kill -KILL $$`,
   'exec </dev/null',
@@ -175,7 +188,7 @@ export const RUNNER = [
     'if [[ $SHELLOPTS != "$__assistant_set" ]]; then builtin set +o; fi',
     "builtin echo '__assistant_options='",
     'for REPLY in e u v x; do if [[ $__assistant_flags == *$REPLY* ]]; then builtin echo "__assistant_options+=\'set -$REPLY; \'"; fi; done',
-  ].join('; ')}; } >|"$${VARIABLE.state}/shell" 2>/dev/null; builtin echo 1 >|"$${VARIABLE.state}/left"; }`,
+  ].join('; ')}; } >|"$${VARIABLE.state}/shell" 2>/dev/null; builtin echo 1 >|"$__assistant_left"; }`,
   TAKE_STEP,
   // It has waited; as in a bash that was started for the step alone.
   'SECONDS=0',
@@ -183,17 +196,30 @@ export const RUNNER = [
   '__assistant_shopt=$BASHOPTS __assistant_set=$SHELLOPTS',
   `if [[ -s $${VARIABLE.state}/shell ]]; then source "$${VARIABLE.state}/shell" >/dev/null 2>&1; fi`,
   `printf -v __assistant_step %b "$${VARIABLE.step}"`,
-  `unset ${VARIABLE.number} ${VARIABLE.step} REPLY __assistant_flags __assistant_saved`,
+  `__assistant_left=$${VARIABLE.left}`,
+  `unset ${VARIABLE.number} ${VARIABLE.left} ${VARIABLE.step} REPLY __assistant_flags __assistant_saved`,
   `eval "$__assistant_options$__assistant_step"`,
   // A step may have put its own EXIT trap in place of ours: what it leaves behind is saved before that runs.
   `{ __assistant_status=$? __assistant_flags=$-; set +eux; } 2>/dev/null; __assistant_save; __assistant_saved=1; exit $__assistant_status`,
 ].join('; ')
 
-/** What one runner reads, and others pass over. */
-export function stepFor(runner: number, command: string): string {
-  const step = encodeStep(command)
-  return `step\t${runner}\t${step.length}\n${step}\n`
-}
+/** Whoever starts a box has it started too, in the first lane: it comes up with the sandbox. */
+export const FIRST_RUNNER = 1
+
+/** What may be said to a lane, and to the runner that waits in it. */
+export const LANE_WORD = {
+  /** Start this runner when the one before has ended. */
+  next: (runner: number) => `next\t${runner}\n`,
+  /** How many processes are there? */
+  count: 'count\t\n',
+  /** To a runner that waits: no step will come. */
+  leave: 'leave\t\n',
+  /** What one runner reads, and everyone else passes over. */
+  step(runner: number, command: string): string {
+    const step = encodeStep(command)
+    return `step\t${runner}\t${step.length}\n${step}\n`
+  },
+} as const
 
 /** A step as one line of plain ASCII without tabs, for `printf %b` to read back byte for byte. */
 function encodeStep(command: string): string {

@@ -19,8 +19,8 @@ export interface GroupFolder {
   controllers: ReadonlySet<string>
 }
 
-/** bwrap, its first process inside, the supervisor and the terminator are not the task's. */
-const OWN_PROCESSES = 4
+/** bwrap, its first process inside, the supervisor, the terminator, two lanes, and the runner that waits are not the task's. */
+const OWN_PROCESSES = 7
 
 /** The group of one task, in every tree that can be used. */
 export class TaskGroup {

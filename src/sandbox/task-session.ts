@@ -1,4 +1,5 @@
 import { constants } from 'node:os'
+import type { Writable } from 'node:stream'
 import { setTimeout as delay } from 'node:timers/promises'
 import type { ApprovedPlan } from '../core/approval.ts'
 import type { LimitKind, StepEnd } from '../core/outcome.ts'
@@ -6,7 +7,7 @@ import type { Clock } from '../ports/clock.ts'
 import type { SandboxLimits, SandboxSession, StepOptions } from '../ports/sandbox.ts'
 import type { Box } from './box.ts'
 import type { Report } from './control-channel.ts'
-import { stepFor } from './shell-programs.ts'
+import { FIRST_RUNNER, LANE_WORD } from './shell-programs.ts'
 
 export interface TaskSessionOptions {
   box: Box
@@ -20,6 +21,8 @@ export interface TaskSessionOptions {
 /** How often we look for processes left over while they have their grace: soon at first, then every so often. */
 const LOOK_AFTER_MS = [2, 4, 8, 16] as const
 const LOOK_EVERY_MS = 25
+/** How often we look whether there is still somebody who would report on the running step. */
+const SUPERVISED_EVERY_MS = 100
 
 /** Steps of one task, one after another, in a box that has said it is ready. */
 export class TaskSession implements SandboxSession {
@@ -31,16 +34,18 @@ export class TaskSession implements SandboxSession {
   #releasing: Promise<void> | undefined
   /** As the last report told it. */
   #processes = 0
-  /** Runners are numbered from 1. The last one that the supervisor was told to start, and the last one that has ended. */
-  #lastStarted = 0
-  #lastEnded = 0
+  /** Runners are numbered. */
+  #lastRunner = FIRST_RUNNER
+  /** Of each lane: the runner that it was told to start and that has not ended. */
+  readonly #runners: [number | undefined, number | undefined] = [FIRST_RUNNER, undefined]
+  /** The lane that gets the next step; the other one may be running the last. */
+  #turn: 0 | 1 = 0
 
   constructor(options: TaskSessionOptions) {
     this.#options = options
     void options.box.exited.then(() => {
       this.#isAlive = false
     })
-    this.#startRunner()
   }
 
   get isAlive(): boolean {
@@ -64,7 +69,8 @@ export class TaskSession implements SandboxSession {
 
   async [Symbol.asyncDispose](): Promise<void> {
     this.#over ??= { kind: 'cancelled' }
-    this.#ending ??= this.#end(!this.#options.box.isIdle(this.#processes))
+    const waiting = this.#runners.filter((runner) => runner !== undefined).length
+    this.#ending ??= this.#end(!this.#options.box.isIdle(this.#processes - waiting))
     await this.#ending
     this.#releasing ??= this.#release()
     await this.#releasing
@@ -80,33 +86,43 @@ export class TaskSession implements SandboxSession {
     const { box } = this.#options
     box.output.flowTo(options.onOutput)
     const runner = this.#giveToRunner(command)
-    // It begins when this one has ended, while we write down what became of the step.
-    if (isFollowed) this.#startRunner()
+    if (isFollowed) this.#wantRunner()
     const end = await this.#firstEnd(runner, options)
     const settled = end.kind === 'report' ? await this.#settle(end.report) : await this.#stop(end.end)
     await box.output.drain()
     return settled
   }
 
-  #startRunner(): void {
-    this.#lastStarted += 1
-    this.#options.box.control.send(`next ${this.#lastStarted}`)
+  get #lane(): Writable {
+    return this.#options.box.lanes[this.#turn]
+  }
+
+  /** One for the next step, in the lane whose turn it is; it may have one already. Answers its number. */
+  #wantRunner(): number {
+    const waiting = this.#runners[this.#turn]
+    if (waiting !== undefined) return waiting
+    this.#lastRunner += 1
+    this.#runners[this.#turn] = this.#lastRunner
+    this.#lane.write(LANE_WORD.next(this.#lastRunner))
+    return this.#lastRunner
   }
 
   /** Answers the number of the runner that is to run it, and no other. */
   #giveToRunner(command: string): number {
-    const { control, steps } = this.#options.box
+    const { control } = this.#options.box
     // Those that were killed while they waited.
     for (let report = control.take(); report !== undefined; report = control.take()) this.#note(report)
-    if (this.#lastEnded === this.#lastStarted) this.#startRunner()
-    steps.write(stepFor(this.#lastStarted, command))
-    return this.#lastStarted
+    const runner = this.#wantRunner()
+    this.#lane.write(LANE_WORD.step(runner, command))
+    this.#turn = this.#turn === 0 ? 1 : 0
+    return runner
   }
 
   #note(report: Report): void {
     if (report.kind !== 'ended') return
-    this.#lastEnded = report.runner
     this.#processes = report.processes
+    const lane = this.#runners.indexOf(report.runner)
+    if (lane !== -1) this.#runners[lane] = undefined
   }
 
   /** Undefined: there is no supervisor any more. */
@@ -133,9 +149,14 @@ export class TaskSession implements SandboxSession {
       because({ kind: 'timed_out', scope: 'step', limitMs: options.timeoutMs }),
     )
     const report = this.#endOf(runner).then((report) => ({ kind: 'report' as const, report }))
+    const lost = Promise.withResolvers<{ kind: 'report'; report: undefined }>()
+    const looks = setInterval(() => {
+      if (!box.isSupervised()) lost.resolve({ kind: 'report', report: undefined })
+    }, SUPERVISED_EVERY_MS)
     try {
-      return await Promise.race([stop.promise, report])
+      return await Promise.race([stop.promise, report, lost.promise])
     } finally {
+      clearInterval(looks)
       options.signal.removeEventListener('abort', onAbort)
     }
   }
@@ -188,13 +209,13 @@ export class TaskSession implements SandboxSession {
     })
     // A runner that waits has nothing to clean up: it ends here. A step that was sent just before may still begin after the
     // signal; KILL ends it then.
-    box.steps.end()
+    this.#lane.write(LANE_WORD.leave)
     box.terminator.write('terminate\n')
     const emptied = (async () => {
       let answer: Promise<Report | undefined> | undefined
       for (let look = 0; !over; look += 1) {
-        // The first report is the running step's own, when there is one; the counts follow.
-        if (answer === undefined) box.control.send('count')
+        // The lane whose turn it is runs no step.
+        if (answer === undefined) this.#lane.write(LANE_WORD.count)
         answer ??= box.control.next()
         const said = await Promise.race([answer, delay(LOOK_AFTER_MS[look] ?? LOOK_EVERY_MS, 'nothing' as const)])
         if (said === undefined) return

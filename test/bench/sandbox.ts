@@ -202,7 +202,7 @@ function bareBubblewrap(folder: string, source: string, uid: number | null): Bar
   const kit = ['arguments', 'seccomp', '/bin/sh', 'text', 'text', 'text'].map((name) => resolve(folder, name))
   const flags = [`--reuid=${uid}`, `--regid=${uid}`, '--clear-groups', '--no-new-privs', '--inh-caps=-all']
   const down = uid === null ? [] : ['/usr/bin/setpriv', ...flags, '--bounding-set=-all']
-  const [file = '', ...parameters] = [...down, '/usr/bin/bwrap', '--args', '5', '--']
+  const [file = '', ...parameters] = [...down, '/usr/bin/bwrap', '--args', '6', '--']
   const withKit = <T>(start: (descriptors: number[]) => T): T => {
     const descriptors = kit.map((path) => openSync(path, 'r'))
     const started = start(descriptors)
@@ -213,14 +213,14 @@ function bareBubblewrap(folder: string, source: string, uid: number | null): Bar
     execa: (...command) =>
       withKit((descriptors) => {
         // execa hands numbers on as they are, also above 2; its types know of them only up to there.
-        const stdio = ['ignore', 'pipe', 'pipe', 'ignore', 'ignore', ...descriptors]
+        const stdio = ['ignore', 'pipe', 'pipe', 'ignore', 'ignore', 'ignore', ...descriptors]
         const options = Object.assign<Options, object>({ ...NO_ENVIRONMENT }, { stdio })
         return execa(file, [...parameters, ...command], options)
       }),
     spawn: (...command) =>
       withKit((descriptors) =>
         spawn(file, [...parameters, ...command], {
-          stdio: ['pipe', 'pipe', 'ignore', 'ignore', 'ignore', ...descriptors],
+          stdio: ['pipe', 'pipe', 'ignore', 'ignore', 'ignore', 'ignore', ...descriptors],
           env: {},
           cwd: '/',
         }),

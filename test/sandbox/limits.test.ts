@@ -21,6 +21,13 @@ describe.runIf(process.getuid?.() === 0)('as root, each limit of a task ends it 
     expect(bench.survivors()).toEqual([])
   })
 
+  it.each([4, 5])('a step that ends one lane of the supervisor, %i, is told as the end of the sandbox', async (pid) => {
+    await using bench = taskBench(createBubblewrapSandbox)
+    const { ends } = await bench.run([`kill -KILL ${pid}; sleep 60`, 'true'])
+    expect(ends).toMatchObject([{ kind: 'sandbox_died' }])
+    expect(bench.survivors()).toEqual([])
+  })
+
   it('a step that kills everything it can is told as the end of the sandbox', async () => {
     await using bench = taskBench(createBubblewrapSandbox)
     const { ends } = await bench.run(['kill -KILL -1; sleep 60'])
@@ -31,7 +38,7 @@ describe.runIf(process.getuid?.() === 0)('as root, each limit of a task ends it 
   it('a step that stops the supervisor can still be cancelled', async () => {
     await using bench = taskBench(createBubblewrapSandbox)
     const abort = new AbortController()
-    const { ends } = await bench.run(['kill -STOP 2 3; echo ready; sleep 60'], {
+    const { ends } = await bench.run(['kill -STOP 2 3 4 5; echo ready; sleep 60'], {
       signal: abort.signal,
       onText: (text) => text.includes('ready') && abort.abort(),
     })

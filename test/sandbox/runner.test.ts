@@ -36,7 +36,7 @@ async function between(action: string, next: string) {
 describe('the runner that waits for the next step', () => {
   it('is replaced when it was ended, and the step runs once', async () => {
     const { end, output } = await between(
-      'kill -KILL $p; while [ -e /proc/$p/exe ]; do :; done',
+      'kill -KILL $p; while [ -e /proc/$p ]; do :; done',
       'echo ran | tee -a log; cat log',
     )
     expect(end).toEqual({ kind: 'exited', code: 0 })

@@ -35,7 +35,7 @@ describe('the group of a task in a tree of version 2', () => {
     expect(written('memory.max')).toBe(String(64 * MEBIBYTE))
     expect(written('memory.swap.max')).toMatch(/^0/)
     expect(written('memory.oom.group')).toMatch(/^1/)
-    expect(written('pids.max')).toBe('14')
+    expect(written('pids.max')).toBe('17')
     expect(written('cpu.weight')).toBe('50')
   })
 
