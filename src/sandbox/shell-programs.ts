@@ -108,6 +108,7 @@ const TERMINATE_GROUP = '[ "$word" = again ] || { kill -s TERM -- 0; kill -s CON
  * own: its lines mean TERM to everything inside (TERMINATE), its end means KILL, so nothing outlives the program. Signals go out
  * from inside the process namespace: no race with reused process ids.
  *
+ * A signal ends the reading of a line, but not the lane: after TERM to everything it still tells who is left.
  * The lanes are a pipeline through which nothing flows, because what a shell starts with & is deaf to INT and QUIT, and so would be
  * every step.
  */
@@ -131,10 +132,10 @@ unset ${VARIABLE.supervisor} ${VARIABLE.runner}
 exec 6>&- 8>&- 9>&-
 ${hasNetwork ? START_NETWORK : ''}
 lane() {
-  trap : TERM HUP INT
+  trap 'signalled=1' TERM HUP INT
   exec 2>/dev/null
   left=$${VARIABLE.state}/left$1
-  while IFS= read -r line; do
+  while signalled=; IFS= read -r line || [ "$signalled" ]; do
     case $line in
       'next${TAB}'*)
         : >"$left"

@@ -214,8 +214,8 @@ export class TaskSession implements SandboxSession {
     const emptied = (async () => {
       let answer: Promise<Report | undefined> | undefined
       for (let look = 0; !over; look += 1) {
-        // The lane whose turn it is runs no step.
-        if (answer === undefined) this.#lane.write(LANE_WORD.count)
+        // The lane whose turn it is runs no step. Asked each time: the signal may have made it lose what it was reading.
+        this.#lane.write(LANE_WORD.count)
         answer ??= box.control.next()
         const said = await Promise.race([answer, delay(LOOK_AFTER_MS[look] ?? LOOK_EVERY_MS, 'nothing' as const)])
         if (said === undefined) return

@@ -25,6 +25,13 @@ describe('a step that is cancelled', () => {
     expect(output).toMatch(/ended by 143\n$/)
   })
 
+  it('is over at once when something in the background takes longer to clean up than the step itself', async () => {
+    const output = await cancelled(
+      'setsid sh -c \'trap "sleep 0.3; echo cleaned; exit" TERM; echo ready; while :; do sleep 0.01; done\' & wait',
+    )
+    expect(output).toMatch(/cleaned\n$/)
+  })
+
   it('is signalled no second time while it cleans up', async () => {
     const output = await cancelled('trap "sleep 0.3; echo cleaned; exit" TERM; echo ready; while :; do :; done')
     expect(output).toMatch(/cleaned\n$/)

@@ -4,6 +4,8 @@ import { createBubblewrapSandbox } from '../../src/sandbox/bubblewrap.ts'
 import { ABUSES } from './abuses.ts'
 import { asOrdinaryUser, taskBench } from './task-bench.ts'
 
+const exited = (code: number) => ({ kind: 'exited', code })
+
 describe.runIf(process.getuid?.() === 0)('as root, each limit of a task ends it in its own words', () => {
   it.each(ABUSES)('a step that $name', async ({ command, limits = {}, end }) => {
     await using bench = taskBench(createBubblewrapSandbox, { limits })
@@ -26,6 +28,14 @@ describe.runIf(process.getuid?.() === 0)('as root, each limit of a task ends it 
     const { ends } = await bench.run([`kill -KILL ${pid}; sleep 60`, 'true'])
     expect(ends).toMatchObject([{ kind: 'sandbox_died' }])
     expect(bench.survivors()).toEqual([])
+  })
+
+  it('a step that asks the supervisor to end is not heard', async () => {
+    await using bench = taskBench(createBubblewrapSandbox)
+    const first = await bench.run(['kill -TERM 2 4 5'])
+    const second = await bench.run(['echo next'])
+    expect([...first.ends, ...second.ends]).toEqual([exited(0), exited(0)])
+    expect(second.outputs).toEqual(['next\n'])
   })
 
   it('a step that kills everything it can is told as the end of the sandbox', async () => {
