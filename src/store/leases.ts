@@ -23,17 +23,23 @@ export interface HeartbeatRequest {
 }
 
 export function createHeartbeat(db: Database) {
-  const extend = db.prepare<[number, number, string, string], { cancel_by: string | null }>(
-    `UPDATE task SET lease_until = ?, lease_ms = ? WHERE ${HELD} AND lease_id = ? AND lease_worker = ? RETURNING cancel_by`,
+  const heldBy = db.prepare<[string], Pick<TaskRow, 'id' | 'lease_id' | 'cancel_by'>>(
+    `SELECT id, lease_id, cancel_by FROM task WHERE ${HELD} AND lease_worker = ?`,
   )
+  const extend = db.prepare<[number, number, number]>('UPDATE task SET lease_until = ?, lease_ms = ? WHERE id = ?')
   const beat = db.prepare<[number, string]>('UPDATE worker SET heartbeat_at = ? WHERE id = ?')
   return ({ id, leaseMs, leases, now }: HeartbeatRequest) => {
+    const held = new Map(heldBy.all(id).map((row) => [row.lease_id, row]))
     const lost: string[] = []
     const cancelled: string[] = []
     for (const lease of leases) {
-      const held = extend.get(now + leaseMs, leaseMs, lease, id)
-      if (held === undefined) lost.push(lease)
-      else if (held.cancel_by !== null) cancelled.push(lease)
+      const row = held.get(lease)
+      if (row === undefined) {
+        lost.push(lease)
+        continue
+      }
+      extend.run(now + leaseMs, leaseMs, row.id)
+      if (row.cancel_by !== null) cancelled.push(lease)
     }
     beat.run(now, id)
     return { lost, cancelled }
