@@ -89,9 +89,9 @@ function configure(db: Database.Database, synchronous: 'full' | 'normal'): void 
   db.pragma('temp_store = MEMORY')
   // KiB: the upper pages of every index at a million tasks.
   db.pragma('cache_size = -16384')
-  // Hot pages are written to the file once for many commits. Yet a commit that makes the log grow costs twice one that writes over it, so it
-  // begins anew early: what stands in it is then written to the file in some milliseconds.
-  db.pragma('wal_autocheckpoint = 4000')
+  // Pages until the log is written to the file and begins anew: the more, the fewer writes of hot pages. But where each commit waits for the
+  // disk, one that makes the log grow costs twice one that writes over what is there.
+  db.pragma(`wal_autocheckpoint = ${synchronous === 'full' ? 4000 : 16000}`)
   db.pragma('journal_size_limit = 67108864')
 }
 

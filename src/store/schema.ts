@@ -1,9 +1,10 @@
 /**
  * The tables, as numbered migrations: only ever added to, never edited once landed.
  *
- * What keeps claim, list and card flat as the file grows: one small index of all live tasks, `(…, ended, id)` indexes for lists (one ordered
- * look-up per end), and counts that each event carries on. A commit costs what it writes, a page for each b-tree that it touches: so
- * no index of tasks has a column that changes at every transition, and what stands in one row for all stands in the newest event.
+ * What keeps claim, list and card flat as the file grows: one small index of all live tasks, `(…, ended)` indexes for lists, which have the
+ * id behind them (one ordered look-up per end), and counts that each event carries on. A commit costs what it writes, a page for each b-tree
+ * that it touches: so no index of tasks has a column that changes at every transition, and what stands in one row for all stands in the
+ * newest event.
  *
  * A process of the version before may have the file open while the next one changes it: what it still reads and writes stays as it is named.
  */
@@ -214,11 +215,13 @@ DROP TRIGGER task_uncounted;
 CREATE TABLE task_next (
   id INTEGER PRIMARY KEY,
   description TEXT NOT NULL,
-  kind TEXT NOT NULL CHECK (kind IN ('request', 'retry', 'rerun', 'refine', 'resume')),
+  -- Not IN (…), for which SQLite fills a table in memory at every write.
+  kind TEXT NOT NULL CHECK (kind = 'request' OR kind = 'retry' OR kind = 'rerun' OR kind = 'refine' OR kind = 'resume'),
   parent_id INTEGER REFERENCES task (id) ON DELETE SET NULL,
   after_id INTEGER REFERENCES task (id) ON DELETE SET NULL,
   status TEXT NOT NULL CHECK (
-    status IN ('pending', 'planning', 'awaiting_approval', 'running', 'done', 'failed', 'cancelled')
+    status = 'pending' OR status = 'planning' OR status = 'running' OR status = 'done' OR status = 'awaiting_approval' OR status = 'failed'
+    OR status = 'cancelled'
   ),
   requester_platform TEXT NOT NULL,
   requester_scope TEXT NOT NULL,
@@ -303,18 +306,33 @@ UPDATE event_next SET
   )
 WHERE id = (SELECT max(id) FROM event_next);
 
+CREATE TABLE step_next (
+  task_id INTEGER NOT NULL,
+  round INTEGER NOT NULL,
+  number INTEGER NOT NULL,
+  state TEXT NOT NULL CHECK (state = 'waiting' OR state = 'running' OR state = 'ended' OR state = 'skipped'),
+  ending TEXT,
+  started_at INTEGER,
+  ended_at INTEGER,
+  PRIMARY KEY (task_id, round, number),
+  FOREIGN KEY (task_id, round) REFERENCES round (task_id, number) ON DELETE CASCADE
+) STRICT, WITHOUT ROWID;
+INSERT INTO step_next SELECT * FROM step ORDER BY task_id, round, number;
+
+DROP TABLE step;
 DROP TABLE event;
 DROP TABLE task;
 DROP TABLE status_count;
+ALTER TABLE step_next RENAME TO step;
 ALTER TABLE event_next RENAME TO event;
 ALTER TABLE task_next RENAME TO task;
 
 CREATE INDEX task_live ON task (turn, queue_key) WHERE ended_at IS NULL;
-CREATE INDEX task_by_end ON task (ended, id) WHERE ended IS NOT NULL;
-CREATE INDEX task_by_requester ON task (requester_platform, requester_user, ended, id);
-CREATE INDEX task_by_place ON task (place_platform, place_key, ended, id) WHERE place_key IS NOT NULL;
+CREATE INDEX task_by_end ON task (ended) WHERE ended IS NOT NULL;
+CREATE INDEX task_by_requester ON task (requester_platform, requester_user, ended);
+CREATE INDEX task_by_place ON task (place_platform, place_key, ended) WHERE place_key IS NOT NULL;
 CREATE INDEX task_open_in ON task (place_platform, place_channel) WHERE place_channel IS NOT NULL AND ended_at IS NULL;
-CREATE INDEX task_by_parent ON task (parent_id, id) WHERE parent_id IS NOT NULL;
+CREATE INDEX task_by_parent ON task (parent_id) WHERE parent_id IS NOT NULL;
 CREATE INDEX task_after ON task (after_id) WHERE after_id IS NOT NULL;
 CREATE INDEX task_ended ON task (ended_at) WHERE ended_at IS NOT NULL;
 CREATE UNIQUE INDEX task_dedupe ON task (dedupe_key) WHERE dedupe_key IS NOT NULL;

@@ -6,6 +6,7 @@ import type { Commit } from './group-commit.ts'
 import type { TaskReader } from './read-tasks.ts'
 import type { TaskRow } from './rows.ts'
 import { afterMove, type Standing } from './standing.ts'
+import { createRowInserter } from './write-row.ts'
 
 interface Context {
   db: Database
@@ -64,9 +65,7 @@ export function createSubmit({ db, reader, append, standing }: Context): Submit 
   const byKey = db.prepare<[string], { id: number }>('SELECT id FROM task WHERE dedupe_key = ?')
   const findFull = createFullness(db)
   const queueKey = createQueueKey(db)
-  const insert = db.prepare<(string | number | null)[]>(
-    `INSERT INTO task (${NEW_COLUMNS.join()}, dedupe_key, inputs_ready) VALUES (${NEW_COLUMNS.map(() => '?').join()}, ?, ?)`,
-  )
+  const insert = createRowInserter(db, 'task', [...NEW_COLUMNS, 'dedupe_key', 'inputs_ready'])
   const deliver = db.prepare<[number, string]>('INSERT INTO delivery (task_id, platform) VALUES (?, ?)')
 
   function waitsFor(afterId: number | null): boolean {
@@ -76,8 +75,7 @@ export function createSubmit({ db, reader, append, standing }: Context): Submit 
 
   function write(task: NewTask, row: NewRow): TaskRow {
     const areInputsReady = task.inputs.every((input) => input.state !== 'waiting')
-    const values = NEW_COLUMNS.map((column) => row[column])
-    insert.run(...values, task.dedupeKey, areInputsReady ? 1 : 0)
+    insert({ ...row, dedupe_key: task.dedupeKey, inputs_ready: areInputsReady ? 1 : 0 })
     return { ...FRESH, ...row }
   }
 

@@ -94,15 +94,15 @@ const ASKED_ALL_DAY = {
   'what is held': ['WHERE ended_at IS NULL AND turn = 1', 'task USING INDEX task_live (turn=?)'],
   'where the queue stands': [/virtual_time, pending.* FROM event ORDER BY id DESC LIMIT 1/s, 'SCAN event'],
   'next page': [/FROM task WHERE\s+id < /, 'task USING INTEGER PRIMARY KEY (rowid<?)'],
-  'page of those that ended so': [/FROM task WHERE ended = CAST/, 'task_by_end (ended=? AND id<?)'],
+  'page of those that ended so': [/FROM task WHERE ended = CAST/, 'task_by_end (ended=? AND rowid<?)'],
   'page of live ones by status': [/FROM task WHERE ended_at IS NULL AND turn IN/, 'task_live (turn=?)'],
   'page of one person': [
     / WHERE requester_platform = CAST\(. AS TEXT\) AND requester_user = CAST\(. AS TEXT\) AND ended (IS NULL|= CAST\(. AS TEXT\)) AND\s+id </,
-    'task_by_requester (requester_platform=? AND requester_user=? AND ended=? AND id<?)',
+    'task_by_requester (requester_platform=? AND requester_user=? AND ended=? AND rowid<?)',
   ],
   'newest in a place': [
     /FROM task WHERE place_platform = CAST\(. AS TEXT\) AND place_key = CAST\(. AS TEXT\) AND ended (IS NULL|= CAST\(. AS TEXT\)) AND\s+id </,
-    'task_by_place (place_platform=? AND place_key=? AND ended=? AND id<?)',
+    'task_by_place (place_platform=? AND place_key=? AND ended=? AND rowid<?)',
   ],
   children: ['WHERE parent_id = CAST(? AS INTEGER) ORDER BY id', 'task_by_parent (parent_id=?)'],
   'one task': ['FROM task WHERE id = ?', 'task USING INTEGER PRIMARY KEY (rowid=?)'],
