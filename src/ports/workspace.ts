@@ -63,7 +63,7 @@ export interface LogWriter extends AsyncDisposable {
   stepEnded(round: number, index: number, end: StepEnd, durationMs: number): Promise<void>
   /** A line of our own: "repair round 2: …". */
   note(text: string): Promise<void>
-  /** How many secrets have been hidden so far. */
+  /** How many secrets have been hidden so far, also by a worker that wrote before this one. */
   readonly redactions: number
   /** Bytes printed so far, kept or not. */
   readonly printedBytes: number

@@ -16,6 +16,8 @@ export async function runRound(options: WorkerOptions, run: TaskRun): Promise<vo
   if (round === undefined) throw new Error('a running task without a round')
   // A worker that died may have run it to its end and not come to say so.
   const over = endOfRound(round)
+  // What was hidden is counted in its log; one that is gone has nothing to count.
+  if (over !== undefined) await run.log().catch(() => undefined)
   const end = over === undefined ? await runApproved(options, run, round) : { ...over, recorded: Promise.resolve(true) }
   if (end === undefined) return
   if (!isSuccess(end.end)) return afterFailure(options, run, round, end.index, end.end)

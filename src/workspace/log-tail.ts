@@ -1,9 +1,7 @@
-import { readFileSync } from 'node:fs'
 import type { LogLine, LogTail } from '../ports/workspace.ts'
 import { gapLine, logLine, MAX_LINE_BYTES } from './log-lines.ts'
 import { LogView, type Run } from './log-view.ts'
-import { type StepEntry, stepsPath } from './log-writer.ts'
-import { orMissing } from './paths.ts'
+import { readSteps } from './log-writer.ts'
 
 const FIRST_READ_BYTES = 32 * 1024
 const MAX_READ_BYTES = 16 * 1024 * 1024
@@ -44,13 +42,9 @@ export async function readTail(wanted: Wanted): Promise<LogTail> {
 
 /** The last lines that one step printed; an empty tail when the log knows no such step. */
 export async function readStepTail(wanted: Wanted & { round: number; index: number }): Promise<LogTail> {
-  const text = orMissing(() => readFileSync(stepsPath(wanted.folder), 'utf8')) ?? ''
-  // A border of our own making: one line per boundary, written by log-writer.ts.
-  const entries = text
-    .split('\n')
-    .filter((line) => line.endsWith('}'))
-    .map((line) => JSON.parse(line) as StepEntry)
-    .filter(({ round, index }) => round === wanted.round && index === wanted.index)
+  const entries = readSteps(wanted.folder).filter(
+    ({ round, index }) => round === wanted.round && index === wanted.index,
+  )
   const from = entries.findLast(({ start }) => start !== undefined)?.start
   if (from === undefined) return EMPTY
   const to = entries.findLast(({ end }) => end !== undefined && end >= from)?.end

@@ -1,4 +1,4 @@
-import { appendFileSync } from 'node:fs'
+import { appendFileSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describeStepEnd, type StepEnd } from '../core/outcome.ts'
 import type { Redactor, RedactStream } from '../core/redact.ts'
@@ -7,13 +7,13 @@ import type { Logger } from '../ports/logger.ts'
 import type { LogWriter } from '../ports/workspace.ts'
 import { LogFile } from './log-file.ts'
 import { ourLine, TagGuard } from './log-lines.ts'
-import { workspaceError } from './paths.ts'
+import { orMissing, workspaceError } from './paths.ts'
 
 /** Larger chunks are taken piece by piece, so that no single call holds the event loop. */
 const PIECE_BYTES = 128 * 1024
 const STEPS_FILE = 'steps.jsonl'
 
-export function stepsPath(folder: string): string {
+function stepsPath(folder: string): string {
   return join(folder, STEPS_FILE)
 }
 
@@ -44,6 +44,7 @@ class TaskLogWriter implements LogWriter {
     this.#options = options
     this.#file = file
     this.#redact = options.redactor.stream()
+    this.#redactedBefore = readSteps(options.folder).findLast(({ hidden }) => hidden !== undefined)?.hidden ?? 0
   }
 
   get redactions(): number {
@@ -69,7 +70,7 @@ class TaskLogWriter implements LogWriter {
     await this.#ownLine(
       `round ${round}, step ${index + 1} ended: ${this.#hidden(describeStepEnd(end))}, after ${seconds} s`,
     )
-    await this.#saveStep({ round, index, end: this.#file.offset })
+    await this.#saveStep({ round, index, end: this.#file.offset, hidden: this.redactions })
   }
 
   async note(text: string): Promise<void> {
@@ -132,6 +133,16 @@ export interface StepEntry {
   index: number
   start?: number
   end?: number
+  /** How many secrets had been hidden by its end, for a worker that goes on in place of another. */
+  hidden?: number
+}
+
+/** In the order in which they were written; none while there is no log. */
+export function readSteps(folder: string): StepEntry[] {
+  const text = orMissing(() => readFileSync(stepsPath(folder), 'utf8')) ?? ''
+  // A border of our own making: one line per boundary, written above.
+  const entries = text.split('\n').filter((line) => line.endsWith('}'))
+  return entries.map((line) => JSON.parse(line) as StepEntry)
 }
 
 function nextTurn(): Promise<void> {

@@ -77,7 +77,7 @@ describe('a worker that dies after the last command has ended', () => {
   it('leaves the answer to another one, which runs no command again', async () => {
     const summarizing = Promise.withResolvers<void>()
     const planner = {
-      ...scriptedPlanner([['echo run >> ran', 'echo again >> ran']]),
+      ...scriptedPlanner([['echo run >> ran', 'echo again >> ran; echo the-secret-of-this-"test"']]),
       summarize: (_request: unknown, { signal }: { signal: AbortSignal }) =>
         new Promise<never>((_resolve, reject) => {
           signal.addEventListener('abort', () => reject(signal.reason))
@@ -102,7 +102,12 @@ describe('a worker that dies after the last command has ended', () => {
     expect(await store.get(id)).toMatchObject({ status: 'running', lease: null })
     await assembly.passing(first.stop(true))
     await assembly.startWorker()
-    expect(await assembly.until(id)).toMatchObject({ status: 'done', answer: 'It ran.', outputs: { files: 1 } })
+    expect(await assembly.until(id)).toMatchObject({
+      status: 'done',
+      answer: 'It ran.',
+      outputs: { files: 1 },
+      redactions: 1,
+    })
     expect((await assembly.workspace.outputs(id)).files[0]?.sizeBytes).toBe('run\nagain\n'.length)
     const starts = (await assembly.events(id)).filter((kind) => kind === 'step_started')
     expect(starts).toHaveLength(2)
