@@ -77,12 +77,14 @@ export function createDiscordPeople({ discord, random, onSaid }: DiscordPeopleOp
       })
       return { way: `discord ${way}`, isAccepted: () => isAccepted() }
     },
-    act(wants) {
+    act(wants, word) {
       if (gateway.sessions === 0) return
       for (const say of unsaid.splice(0)) {
         say()
         onSaid()
       }
+      const [thread] = word === undefined ? [] : discord.threads().slice(-1)
+      if (word !== undefined && thread !== undefined) say(pick(users), thread.id, word)
       press(wants)
       // A connection that breaks is resumed, and what was said meanwhile comes then.
       if (random() < 0.02) gateway.terminateAll()

@@ -14,8 +14,11 @@ export interface Asked {
 export interface ChatPeople {
   /** Asks some way of this chat. */
   ask(number: number, text: string): Omit<Asked, 'number'>
-  /** What people do as time goes by: say what they had to say, press the buttons that `wants` names by their action id. */
-  act(wants: (actionId: string) => boolean): void
+  /**
+   * What people do as time goes by: say what they had to say, press the buttons that `wants` names by their action id, and say `word`
+   * in some thread of theirs.
+   */
+  act(wants: (actionId: string) => boolean, word: string | undefined): void
   /** The chat's own part after a restart. */
   redeliver(): void
   /** What the chat still has to bring. */
@@ -26,7 +29,7 @@ export interface People {
   readonly asked: readonly Asked[]
   /** Asks for something, some way. */
   ask(): void
-  /** Presses what there is to press, asks the API again. */
+  /** Presses what there is to press, says a word of command now and then, asks the API again. */
   act(): Promise<void>
   /** What the chats bring again when the program is back. */
   redeliver(): void
@@ -43,6 +46,9 @@ export interface PeopleOptions {
   random(): number
 }
 
+/** What a task is told in its thread; each means something else to a task in another state. */
+const WORDS = ['cancel', 'retry', 'again', 'approve', 'reject', 'thanks'] as const
+const WORD_SHARE = 0.1
 /** One in so many asks through the API. */
 const API_SHARE = 6
 
@@ -66,6 +72,10 @@ export function createPeople({ chats, apiPort, mark, random }: PeopleOptions): P
     return false
   }
 
+  function word(): string | undefined {
+    return isCalm || random() > WORD_SHARE ? undefined : WORDS[Math.floor(random() * WORDS.length)]
+  }
+
   return {
     asked,
     ask() {
@@ -74,7 +84,7 @@ export function createPeople({ chats, apiPort, mark, random }: PeopleOptions): P
       asked.push({ number, ...(chat ?? api).ask(number, words(number)) })
     },
     async act() {
-      for (const chat of chats) chat.act(wants)
+      for (const chat of chats) chat.act(wants, word())
       await api.act()
     },
     redeliver() {

@@ -53,7 +53,11 @@ export function createSlackPeople(slack: SlackServer, random: () => number): Cha
       events.push(...deliveries)
       return { way: `slack ${way}`, isAccepted: () => deliveries.some((each) => each.isAcked) }
     },
-    act(wants) {
+    act(wants, word) {
+      const root = word === undefined ? undefined : pick(roots)
+      if (word !== undefined && root !== undefined) {
+        events.push(...slack.user.say({ ...root, threadTs: root.ts, text: word }).deliveries)
+      }
       // A socket that breaks now and then loses nothing either.
       if (random() < 0.02) slack.breakSockets()
       for (const message of [...slack.world.messages]) {
