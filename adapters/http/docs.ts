@@ -41,7 +41,13 @@ export async function registerDocs(app: FastifyInstance, version: string): Promi
     transform: jsonSchemaTransform,
   })
   // Whoever types the address alone wants to see something.
-  app.get('/', { schema: { hide: true }, config: { isPublic: true } }, (_request, reply) => reply.redirect('/docs'))
+  app.route({
+    method: ['GET', 'HEAD'],
+    url: '/',
+    schema: { hide: true },
+    config: { isPublic: true },
+    handler: (_request, reply) => reply.redirect('/docs'),
+  })
   await app.register(swaggerUi, {
     routePrefix: '/docs',
     staticCSP: PAGE_POLICY,

@@ -15,6 +15,7 @@ import { registerTasks } from './routes/tasks.ts'
 import { securityHeaders } from './security-headers.ts'
 
 export async function buildServer(options: ServerOptions): Promise<FastifyInstance> {
+  const headers = securityHeaders()
   const app = fastify({
     logger: false,
     bodyLimit: options.limits.bodyBytes,
@@ -24,14 +25,13 @@ export async function buildServer(options: ServerOptions): Promise<FastifyInstan
     routerOptions: { maxParamLength: 4096 },
     clientErrorHandler: writeClientError,
     // Before any route or hook: a path that cannot be decoded.
-    frameworkErrors: (error, _request, reply) => void sendProblem(reply, toProblem(error)),
+    frameworkErrors: (error, _request, reply) => void sendProblem(reply.headers(headers), toProblem(error)),
   })
   app.setValidatorCompiler(validatorCompiler)
   // What is answered was built by our own code to a checked type, so it is only written here; a test reads it against the schemas.
   app.setSerializerCompiler(() => (data) => JSON.stringify(data))
   acceptOnlyJson(app)
   installErrors(app, options.logger)
-  const headers = securityHeaders()
   app.addHook('onRequest', (_request, reply, done) => {
     reply.headers(headers)
     done()

@@ -173,6 +173,8 @@ describe('health', () => {
     await using api = await startApi()
     const root = await fetch(`${api.url}/`, { redirect: 'manual' })
     expect([root.status, root.headers.get('location')]).toEqual([302, '/docs'])
+    const head = await api.raw({ method: 'HEAD', path: '/' })
+    expect([head.status, head.headers.location]).toEqual([302, '/docs'])
     const response = await api.get('/docs')
     const policy = response.headers.get('content-security-policy') ?? ''
     expect(policy).toContain("script-src 'self'")

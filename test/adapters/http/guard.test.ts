@@ -215,7 +215,7 @@ describe('limits', () => {
 
   test('every answer carries the security headers', async () => {
     await using api = await startApi()
-    for (const path of ['/tasks', '/nothing', '/tasks/999', '/healthz']) {
+    for (const path of ['/tasks', '/nothing', '/tasks/999', '/healthz', '/%zz']) {
       const { headers } = await api.get(path)
       expect(headers.get('x-content-type-options')).toBe('nosniff')
       expect(headers.get('content-security-policy')).toContain("default-src 'none'")
