@@ -11,6 +11,7 @@ import { describeModel } from './model-status.ts'
 import type { Parts } from './parts.ts'
 import { programVersion } from './program-log.ts'
 import { notifySystemd, startWatchdog } from './systemd.ts'
+import { tidyMemory } from './tidy-memory.ts'
 import { tryAgain } from './try-again.ts'
 import { openPlanner, startWorkerRole, type WorkerRole } from './worker-role.ts'
 
@@ -48,6 +49,7 @@ export async function startRoles(parts: Parts, roles: readonly Role[]): Promise<
   notifySystemd('READY=1')
   // A turn of the event loop and an answer of the store: whatever else stands still has its own deadline.
   const watchdog = startWatchdog({ clock: parts.clock, logger: parts.logger, isWell: () => parts.store.counts() })
+  const tidying = tidyMemory(parts)
   const { promise: stopped, resolve, reject } = Promise.withResolvers<void>()
   let isStopping = false
   return {
@@ -57,6 +59,7 @@ export async function startRoles(parts: Parts, roles: readonly Role[]): Promise<
       if (isStopping) return
       isStopping = true
       notifySystemd('STOPPING=1')
+      tidying[Symbol.dispose]()
       stopAll(parts, started)
         .finally(() => watchdog?.[Symbol.dispose]())
         .then(resolve, reject)
