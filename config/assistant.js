@@ -10,16 +10,19 @@ import { fileURLToPath } from 'node:url'
 const NEEDED_MAJOR = 24
 /**
  * MB for what was made just now. V8 would take eight times as much while the libraries are loaded, and stop for longer to clear it.
- * This and the next are the same in package.json and in the systemd unit, for a Node that needs no other.
+ * This and the next are the same in package.json and in the systemd unit, which so need no second start.
  */
 const NEW_SPACE = '--max-semi-space-size=4'
 /** glibc gives memory back at once, instead of keeping what the largest buffer once took. */
 const MALLOC = { MALLOC_TRIM_THRESHOLD_: '131072' }
+/** What runs for long; the other commands are over before it matters. */
+const ROLES = ['start', 'worker', 'api', 'chat']
 const own = fileURLToPath(import.meta.url)
 const ownNode = fileURLToPath(new URL('../node_modules/node/bin/node', import.meta.url))
 
 // Should its own Node be too old too, it must not hand over to itself without end.
 if (Number(process.versions.node.split('.')[0]) >= NEEDED_MAJOR) {
+  if (ROLES.includes(process.argv[2] ?? '') && !isBounded()) startBounded()
   // Before the first TypeScript: what strips its types then need not be loaded at all, nor stay in memory.
   keepCompiled()
   await import('../src/main.ts')
@@ -28,6 +31,16 @@ if (Number(process.versions.node.split('.')[0]) >= NEEDED_MAJOR) {
 } else {
   process.stderr.write('Assistant is not set up yet: run `npm start` once in its folder.\n')
   process.exitCode = 2
+}
+
+function isBounded() {
+  return [...process.execArgv, process.env.NODE_OPTIONS ?? ''].some((each) => each.includes('--max-semi-space-size='))
+}
+
+/** Begins again in the same process, as `npx assistant start` gives Node no options: they count only when it starts. */
+function startBounded() {
+  const args = [process.execPath, ...process.execArgv, NEW_SPACE, own, ...process.argv.slice(2)]
+  process.execve?.(process.execPath, args, { ...process.env, ...MALLOC })
 }
 
 /**

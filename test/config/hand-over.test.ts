@@ -18,12 +18,18 @@ beforeEach(() => {
 })
 afterEach(() => rmSync(folder, { recursive: true }))
 
-/** `before`: what it is started through. */
-function run(script: string, before: readonly string[] = []) {
+interface How {
+  /** What it is started through. */
+  before?: readonly string[]
+  node?: readonly string[]
+  args?: readonly string[]
+}
+
+function run(script: string, { before = [], node = [], args = [] }: How = {}) {
   const main = join(folder, 'config/assistant.js')
   writeFileSync(main, script)
-  const [program = '', ...args] = [...before, process.execPath, main]
-  const { status, stdout, stderr } = spawnSync(program, args, { encoding: 'utf8', env: {}, cwd: '/', timeout: 60_000 })
+  const [program = '', ...rest] = [...before, process.execPath, ...node, main, ...args]
+  const { status, stdout, stderr } = spawnSync(program, rest, { encoding: 'utf8', env: {}, cwd: '/', timeout: 60_000 })
   return { status, stdout, stderr }
 }
 
@@ -37,6 +43,21 @@ it.runIf(process.getuid?.() === 0)(
   'begins for a user whom the system does not know, in a clone of somebody else',
   () => {
     const nobody = ['/usr/bin/setpriv', '--reuid=64321', '--regid=64321', '--clear-groups']
-    expect(run(shipped, nobody)).toEqual({ status: 0, stdout: 'begun\n', stderr: '' })
+    expect(run(shipped, { before: nobody })).toEqual({ status: 0, stdout: 'begun\n', stderr: '' })
+  },
+)
+
+it.each(['start', 'worker', 'api', 'chat'])(
+  '%s runs with bounded memory however it is started, in the same process',
+  (role) => {
+    writeFileSync(
+      join(folder, 'src/main.ts'),
+      'console.log(JSON.stringify([process.execArgv, process.env.MALLOC_TRIM_THRESHOLD_ ?? null, process.argv.slice(2)]))',
+    )
+    const bounded = JSON.stringify([['--max-semi-space-size=4'], '131072', [role, '--json']])
+    expect(run(shipped, { args: [role, '--json'] })).toEqual({ status: 0, stdout: `${bounded}\n`, stderr: '' })
+    const chosen = ['--max-semi-space-size=32']
+    const asChosen = JSON.stringify([chosen, null, [role]])
+    expect(run(shipped, { node: chosen, args: [role] })).toEqual({ status: 0, stdout: `${asChosen}\n`, stderr: '' })
   },
 )
