@@ -20,6 +20,7 @@ import { lookInto, probedHome, startProgram } from './probe.ts'
 const SAMPLES = 200
 const WARM_UP = 20
 const PRINTING = 10
+const QUIET_MS = 20_000
 const TERMINAL = ['@bomb.sh/tab', 'cli-spinners', 'get-east-asian-width', 'log-update']
 /** What the program has loaded with both chats: every dependency but what only a terminal needs. Imported and nothing done. */
 const LIBRARIES = Object.keys(manifest.dependencies).filter((name) => !TERMINAL.includes(name))
@@ -45,6 +46,8 @@ export const bench: Bench = {
     await program.printed(`http://127.0.0.1:${port}`)
     if (slack.sockets === 0 || discord.gateway.connections === 0) throw new Error(program.output().stderr)
     const ours = { slack: await repeat(askSlack), discord: await repeat(askDiscord) }
+    const used = await lookInto(program)
+    await wait(QUIET_MS)
     const idle = await lookInto(program)
     await startPrinting(port)
     const loaded = await underLoad(program, askSlack, askDiscord)
@@ -57,7 +60,8 @@ export const bench: Bench = {
       ...latencies(`Slack, while ${PRINTING} tasks print`, loaded.slack, { p99: 100 }),
       ...beside('Discord command to first response', ours.discord, { name: 'discord.js alone', ms: discordJs }),
       ...latencies(`Discord, while ${PRINTING} tasks print`, loaded.discord, { p99: 100 }),
-      memory('memory with both chats, idle', idle.rssMb, await librariesMb()),
+      memory(`memory with both chats, idle for ${QUIET_MS / 1000} s`, idle.rssMb, await librariesMb()),
+      { name: `memory right after ${2 * (SAMPLES + WARM_UP)} commands`, unit: 'MB', ours: single(used.rssMb) },
       {
         name: `memory while ${PRINTING} tasks print, most`,
         unit: 'MB',
