@@ -1,5 +1,5 @@
-import { mkdirSync, readdirSync, statSync } from 'node:fs'
-import { readdir, rename, statfs } from 'node:fs/promises'
+import { readdirSync, statSync } from 'node:fs'
+import { mkdir, readdir, rename, statfs } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Redactor } from '../core/redact.ts'
 import type { Clock } from '../ports/clock.ts'
@@ -64,7 +64,7 @@ export function createWorkspace(options: WorkspaceOptions): Workspace {
     ...taskFolders(options, walkLimits),
     async openLog(taskId) {
       const { log } = pathsOf(taskId)
-      makeFolders([log])
+      await makeFolders(log)
       return openLogWriter({ taskId, folder: log, limitBytes: limits.logBytes, redactor, clock, logger })
     },
     tail: (taskId, lines) => readTail({ taskId, folder: pathsOf(taskId).log, lines }),
@@ -105,15 +105,15 @@ function taskFolders({ root, clock, logger, limits }: WorkspaceOptions, walkLimi
     const parent = copyFrom === null ? null : pathsOf(copyFrom)
     // Without a snapshot this was begun before and cut short.
     await removeTree(paths.task, 'work')
-    makeFolders([paths.inputs, paths.log, paths.work])
+    await makeFolders(paths.log, paths.work)
     if (parent !== null) {
       const leftOut = await copyTree(parent.work, paths.work, walkLimits())
       if (leftOut > 0)
         logger.warn({ taskId, copyFrom, leftOut }, `[TASK ${taskId}] links and special files were not copied`)
     }
-    if (readdirSync(paths.inputs).length === 0) return
+    if ((orMissing(() => readdirSync(paths.inputs)) ?? []).length === 0) return
     const laid = join(paths.work, 'inputs')
-    makeFolders([laid])
+    await makeFolders(laid)
     await layInputs(paths.inputs, laid, parent?.inputs ?? null)
   }
 
@@ -132,7 +132,7 @@ function taskFolders({ root, clock, logger, limits }: WorkspaceOptions, walkLimi
     },
     async addInput(taskId, name, bytes, expect) {
       const { inputs } = pathsOf(taskId)
-      makeFolders([inputs])
+      await makeFolders(inputs)
       return await saveInput(
         { folder: inputs, name, bytes, expect },
         { bytes: limits.inputBytes, count: limits.inputs },
@@ -140,7 +140,7 @@ function taskFolders({ root, clock, logger, limits }: WorkspaceOptions, walkLimi
     },
     async copyInput(fromTaskId, toTaskId, name) {
       const { inputs } = pathsOf(toTaskId)
-      makeFolders([inputs])
+      await makeFolders(inputs)
       return await copySavedInput(pathsOf(fromTaskId).inputs, inputs, name)
     },
     exists: async (taskId) => isThere(pathsOf(taskId).task),
@@ -164,9 +164,11 @@ async function taskIdsIn(root: string): Promise<number[]> {
   return [...new Set(ids.filter((id) => id > 0))].sort((a, b) => a - b)
 }
 
-function makeFolders(folders: readonly string[]): void {
+/** The file system takes its time over new names, so another thread waits for it. */
+async function makeFolders(...folders: string[]): Promise<void> {
+  const missing = folders.filter((folder) => orMissing(() => statSync(folder)) === undefined)
   try {
-    for (const folder of folders) mkdirSync(folder, { recursive: true, mode: PRIVATE })
+    await Promise.all(missing.map((folder) => mkdir(folder, { recursive: true, mode: PRIVATE })))
   } catch (error) {
     throw workspaceError(error)
   }
