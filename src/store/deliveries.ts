@@ -26,7 +26,7 @@ const SELECT = `SELECT d.task_id, d.cursor, d.attempts, d.next_attempt_at, d.fai
   t.place_platform, t.place_key, t.place_thread, t.place_channel FROM delivery d JOIN task t ON t.id = d.task_id`
 
 export function createDeliveryReader(db: Database) {
-  const one = db.prepare<[number], DeliveryRow>(`${SELECT} WHERE d.task_id = ?`)
+  const one = db.prepare<[number], DeliveryRow>(`${SELECT} WHERE d.task_id = CAST(? AS INTEGER)`)
   const unsettled = db.prepare<[string, number], DeliveryRow>(
     `${SELECT} WHERE d.platform = CAST(? AS TEXT) AND d.settled = 0 AND d.failure IS NULL ORDER BY d.task_id LIMIT CAST(? AS INTEGER)`,
   )
