@@ -5,6 +5,8 @@ import type { DeliveryRole } from '../ports/store.ts'
 
 export interface TaskMemory {
   status: TaskStatus
+  /** The last event that was there when the task was last looked at. */
+  seenEvent: number
   /** What the card's last frame said, from coarse to fine; null when not known. */
   statusKey: string | null
   stepKey: string | null
@@ -56,6 +58,7 @@ export function createMemory(): Memory {
 function blank(): TaskMemory {
   return {
     status: 'pending',
+    seenEvent: 0,
     statusKey: null,
     stepKey: null,
     stableKey: null,

@@ -39,17 +39,18 @@ export async function openScene(options: TellOptions, taskId: number): Promise<S
   const found = await store.delivery(taskId)
   const adapter = found === undefined ? undefined : options.adapterOf(found.place.platform)
   if (found === undefined || adapter === undefined || found.failure !== null) return undefined
+  const memory = options.memory.of(taskId, adapter.name)
   // Events before the task: then the task is at least as new as the cursor, and nothing that it does not show counts as told.
-  const events = await store.events({ taskId, afterId: found.cursor, limit: 1000 })
+  const afterId = Math.max(found.cursor, memory.seenEvent)
+  memory.seenEvent = (await store.events({ taskId, afterId, limit: 1000 })).at(-1)?.id ?? afterId
   const task = await store.get(taskId)
   if (task === undefined) return undefined
-  const memory = options.memory.of(taskId, adapter.name)
   memory.status = task.status
   const { live, queued } = options.memory.cards(adapter.name)
   return {
     adapter,
     budget: options.budgetOf(adapter),
-    delivery: { ...found, cursor: events.at(-1)?.id ?? found.cursor },
+    delivery: { ...found, cursor: memory.seenEvent },
     messages: new Map(found.messages.map((message) => [message.role, message])),
     memory,
     cards: task.status === 'pending' ? live + queued : live,
