@@ -63,8 +63,11 @@ async function runSteps(
   const [first] = waiting
   if (first === undefined) throw new Error('a running round without a step left to run')
   const begins = (index: number) => run.apply({ kind: 'step_started', round: round.number, index })
+  const opening = run.log()
+  // What is wrong with it is thrown below; the sandbox may be what went wrong first.
+  opening.catch(() => undefined)
   const session = await run.session(plan)
-  const [hasBegun] = await Promise.all([begins(first), run.log()])
+  const [hasBegun] = await Promise.all([begins(first), opening])
   if (!hasBegun) return undefined
   for (const [at, index] of waiting.entries()) {
     const end = await runStep(options, run, { session, plan, round, index })

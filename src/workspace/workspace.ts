@@ -1,4 +1,4 @@
-import { readdirSync, statSync } from 'node:fs'
+import { mkdirSync, readdirSync, statSync } from 'node:fs'
 import { mkdir, readdir, rename, statfs } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Redactor } from '../core/redact.ts'
@@ -64,7 +64,7 @@ export function createWorkspace(options: WorkspaceOptions): Workspace {
     ...taskFolders(options, walkLimits),
     async openLog(taskId) {
       const { log } = pathsOf(taskId)
-      await makeFolders(log)
+      await makeFolder(log)
       return openLogWriter({ taskId, folder: log, limitBytes: limits.logBytes, redactor, clock, logger })
     },
     tail: (taskId, lines) => readTail({ taskId, folder: pathsOf(taskId).log, lines }),
@@ -105,7 +105,8 @@ function taskFolders({ root, clock, logger, limits }: WorkspaceOptions, walkLimi
     const parent = copyFrom === null ? null : pathsOf(copyFrom)
     // Without a snapshot this was begun before and cut short.
     await removeTree(paths.task, 'work')
-    await makeFolders(paths.log, paths.work)
+    // At once: until it is there neither the sandbox starts nor is the model asked.
+    mkdirSync(paths.work, { recursive: true, mode: PRIVATE })
     if (parent !== null) {
       const leftOut = await copyTree(parent.work, paths.work, walkLimits())
       if (leftOut > 0)
@@ -113,7 +114,7 @@ function taskFolders({ root, clock, logger, limits }: WorkspaceOptions, walkLimi
     }
     if ((orMissing(() => readdirSync(paths.inputs)) ?? []).length === 0) return
     const laid = join(paths.work, 'inputs')
-    await makeFolders(laid)
+    await makeFolder(laid)
     await layInputs(paths.inputs, laid, parent?.inputs ?? null)
   }
 
@@ -132,7 +133,7 @@ function taskFolders({ root, clock, logger, limits }: WorkspaceOptions, walkLimi
     },
     async addInput(taskId, name, bytes, expect) {
       const { inputs } = pathsOf(taskId)
-      await makeFolders(inputs)
+      await makeFolder(inputs)
       return await saveInput(
         { folder: inputs, name, bytes, expect },
         { bytes: limits.inputBytes, count: limits.inputs },
@@ -140,7 +141,7 @@ function taskFolders({ root, clock, logger, limits }: WorkspaceOptions, walkLimi
     },
     async copyInput(fromTaskId, toTaskId, name) {
       const { inputs } = pathsOf(toTaskId)
-      await makeFolders(inputs)
+      await makeFolder(inputs)
       return await copySavedInput(pathsOf(fromTaskId).inputs, inputs, name)
     },
     exists: async (taskId) => isThere(pathsOf(taskId).task),
@@ -164,11 +165,10 @@ async function taskIdsIn(root: string): Promise<number[]> {
   return [...new Set(ids.filter((id) => id > 0))].sort((a, b) => a - b)
 }
 
-/** The file system takes its time over new names, so another thread waits for it. */
-async function makeFolders(...folders: string[]): Promise<void> {
-  const missing = folders.filter((folder) => orMissing(() => statSync(folder)) === undefined)
+/** The file system takes its time over new names: another thread waits for it. */
+async function makeFolder(folder: string): Promise<void> {
   try {
-    await Promise.all(missing.map((folder) => mkdir(folder, { recursive: true, mode: PRIVATE })))
+    await mkdir(folder, { recursive: true, mode: PRIVATE })
   } catch (error) {
     throw workspaceError(error)
   }
