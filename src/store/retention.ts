@@ -14,20 +14,56 @@ const NOT_NEEDED = `ended_at IS NOT NULL
 
 const UNTOLD = 'SELECT 1 FROM delivery d WHERE d.task_id = t.id AND d.settled = 0 AND d.failure IS NULL'
 
+interface Question {
+  before: number
+  /** No task from this id on has ended before. */
+  upTo: number
+  limit: number
+  on?: string
+}
+
 export function createRetention(db: Database) {
   const ended = (which: string) =>
-    db.prepare<[{ before: number; limit: number; on?: string }], { id: number }>(
-      `SELECT id FROM task t WHERE ended_at < @before AND ${NOT_NEEDED} AND ${which} ORDER BY ended_at LIMIT CAST(@limit AS INTEGER)`,
+    db.prepare<[Question], { id: number }>(
+      `SELECT id FROM task t WHERE id < CAST(@upTo AS INTEGER) AND ended_at < @before AND ${NOT_NEEDED} AND ${which}
+       ORDER BY id LIMIT CAST(@limit AS INTEGER)`,
     )
+  const firstMadeSince = createMadeSince(db)
   const expired = ended(`NOT EXISTS (${UNTOLD})`)
   const untold = ended(`EXISTS (${UNTOLD} AND instr(@on, ' ' || d.platform || ' ') = 0)`)
   // Its events, rounds, steps, approvals, delivery and messages go with it; the audit stays.
   const remove = db.prepare<[number]>(`DELETE FROM task AS t WHERE id = ? AND ${NOT_NEEDED}`)
   return {
-    expired: (before: number, limit: number): readonly number[] => expired.all({ before, limit }).map((row) => row.id),
+    expired: (before: number, limit: number): readonly number[] =>
+      expired.all({ before, limit, upTo: firstMadeSince(before) }).map((row) => row.id),
     untold: (before: number, limit: number, on: readonly Platform[]): readonly number[] =>
-      untold.all({ before, limit, on: ` ${on.join(' ')} ` }).map((row) => row.id),
+      untold.all({ before, limit, upTo: firstMadeSince(before), on: ` ${on.join(' ')} ` }).map((row) => row.id),
     remove: (taskId: number): boolean => remove.run(taskId).changes === 1,
+  }
+}
+
+/**
+ * The id from which on tasks were made at this time or later, so that none of them has ended before. Found by halves, as ids rise with the
+ * clock; where that was once set back, some tasks may be kept for as long as it had been ahead.
+ */
+function createMadeSince(db: Database): (at: number) => number {
+  const bounds = db.prepare<[], { low: number | null; high: number | null }>(
+    'SELECT (SELECT min(id) FROM task) AS low, (SELECT max(id) FROM task) AS high',
+  )
+  const from = db.prepare<[number], { id: number; created_at: number }>(
+    'SELECT id, created_at FROM task WHERE id >= CAST(? AS INTEGER) ORDER BY id LIMIT 1',
+  )
+  return (at) => {
+    const found = bounds.get()
+    let low = found?.low ?? 0
+    let high = (found?.high ?? -1) + 1
+    while (low < high) {
+      const middle = Math.floor((low + high) / 2)
+      const row = from.get(middle)
+      if (row === undefined || row.created_at >= at) high = middle
+      else low = row.id + 1
+    }
+    return low
   }
 }
 

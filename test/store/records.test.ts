@@ -184,6 +184,31 @@ test('retention spares what a task waits for, and everything in a thread in whic
   expect([await store.deleteTask(awaited), await store.deleteTask(told)]).toEqual([true, true])
 })
 
+test('retention finds all that ended before a time and nothing else, among tasks that ended in another order and gaps', async () => {
+  await using bench = await openBench({ synchronous: 'normal' })
+  const { store, clock } = bench
+  const endedAt = new Map<number, number>()
+  const end = async (id: number) => {
+    await applied(store, id, cancelled())
+    endedAt.set(id, clock.now())
+  }
+  const late: number[] = []
+  const times: number[] = []
+  for (let i = 0; i < 40; i += 1) {
+    clock.advance(10)
+    times.push(clock.now())
+    const id = await submit(store, { place: null })
+    if (i % 7 === 3) late.push(id)
+    else await end(id)
+    if (i % 5 === 4) await end(late.shift() ?? (await submit(store, { place: null })))
+    if (i % 9 === 8) expect(await store.deleteTask(id)).toBe(endedAt.delete(id))
+  }
+  for (const before of [...times, clock.now() + 1]) {
+    const old = [...endedAt].filter(([, at]) => at < before).map(([id]) => id)
+    expect(await store.expiredTasks(before, 100)).toEqual(old.sort((a, b) => a - b))
+  }
+})
+
 test('an id is never given twice, also when the newest task was removed', async () => {
   await using bench = await openBench()
   const id = await taskIn(bench.store, 'cancelled')
