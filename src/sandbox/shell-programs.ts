@@ -167,6 +167,41 @@ const TAKE_STEP = [
   'exec </dev/null',
 ].join('; ')
 
+/** Bash's own, which every new bash has for itself: to read them back takes longer than most commands take to run. */
+const OWN_VARIABLES = [
+  'BASH BASHPID BASH_ALIASES BASH_ARGC BASH_ARGV BASH_ARGV0 BASH_CMDS BASH_COMMAND BASH_LINENO BASH_LOADABLES_PATH BASH_SOURCE',
+  'BASH_SUBSHELL BASH_VERSION COMP_WORDBREAKS DIRSTACK EPOCHREALTIME EPOCHSECONDS FUNCNAME GROUPS HISTCMD HOSTTYPE LINENO MACHTYPE',
+  'OSTYPE PIPESTATUS RANDOM SRANDOM',
+].join(' ')
+
+/** Prints, as commands, what a terminal would carry over; the shell is of no use afterwards. $1: its flags. What is as in any new bash is left out. */
+const STATE = [
+  `if [[ $PWD != "$__assistant_pwd" ]]; then builtin printf 'builtin cd -- %q\\n' "$PWD"; fi`,
+  'builtin umask -p',
+  'if [[ $BASHOPTS != "$__assistant_shopt" ]]; then builtin shopt -p; fi',
+  'if [[ $SHELLOPTS != "$__assistant_set" ]]; then builtin set -- "$1" changed; fi',
+  'builtin alias -p',
+  'builtin unset -f __assistant_state __assistant_save __assistant_print',
+  'builtin declare -f',
+  `builtin unset -v "\${!__assistant_@}" ${OWN_VARIABLES}`,
+  'builtin declare -p',
+  'if [[ $2 ]]; then builtin set +o; fi',
+  "builtin echo '__assistant_options='",
+  'for REPLY in e u v x; do if [[ $1 == *$REPLY* ]]; then builtin echo "__assistant_options+=\'set -$REPLY; \'"; fi; done',
+].join('; ')
+
+/** Writes it down, or nothing when the step left everything as it is in a new bash, and leaves. $1: the status, $2: the flags. */
+const SAVE = [
+  '{ builtin set +euvx; } 2>/dev/null',
+  'builtin set -- "$1" "$2" "$__assistant_left"',
+  `{ __assistant_state "$2"; } >|"$${VARIABLE.state}/shell" 2>/dev/null`,
+  `{ IFS= builtin read -r -d "" __assistant_now <"$${VARIABLE.state}/shell"; IFS= builtin read -r -d "" __assistant_new <"$3.new"; } 2>/dev/null`,
+  `if [[ $__assistant_now == "$__assistant_new" ]]; then : >|"$${VARIABLE.state}/shell"; fi`,
+  'builtin echo 1 >|"$3"',
+  '__assistant_saved=1',
+  'builtin exit "$1"',
+].join('; ')
+
 /**
  * One line, so that a step's own line numbers begin at 1 in error messages. What a terminal would carry over is written
  * down when the step ends, also by `exit`, and read by the next runner: folder, umask, options, variables, functions, aliases.
@@ -177,31 +212,28 @@ export const RUNNER = [
   `for REPLY in /proc/$$/fd/*; do REPLY=\${REPLY##*/}; if [[ $REPLY -gt 2 ]]; then eval "exec $REPLY>&-"; fi; done`,
   // This text, which would be handed on from step to step.
   'unset BASH_EXECUTION_STRING',
-  `__assistant_save() { { __assistant_flags=\${__assistant_flags-$-}; set +euvx; } 2>/dev/null; { ${[
-    `builtin printf 'builtin cd -- %q\\n' "$PWD"`,
-    'builtin umask -p',
-    // Reading takes longer than writing: what is as in any new bash is left out.
-    'if [[ $BASHOPTS != "$__assistant_shopt" ]]; then builtin shopt -p; fi',
-    'builtin alias -p',
-    'builtin unset -f __assistant_save',
-    'builtin declare -f',
-    'builtin declare -p',
-    'if [[ $SHELLOPTS != "$__assistant_set" ]]; then builtin set +o; fi',
-    "builtin echo '__assistant_options='",
-    'for REPLY in e u v x; do if [[ $__assistant_flags == *$REPLY* ]]; then builtin echo "__assistant_options+=\'set -$REPLY; \'"; fi; done',
-  ].join('; ')}; } >|"$${VARIABLE.state}/shell" 2>/dev/null; builtin echo 1 >|"$__assistant_left"; }`,
+  // Bash fills it in when it is looked at, as it will be.
+  ': "$BASH_ARGC"',
+  `__assistant_pwd=$PWD __assistant_shopt=$BASHOPTS __assistant_set=$SHELLOPTS __assistant_left=$${VARIABLE.left}`,
+  `__assistant_state() { ${STATE}; }`,
+  `__assistant_save() { ${SAVE}; }`,
+  // From as deep as the other: how deep is among what it prints.
+  '__assistant_print() { __assistant_state "$@"; }',
+  // Once in each lane, whose number is in it; not while the task's first step waits.
+  `if [[ $${VARIABLE.number} != 1 && ! -e $__assistant_left.new ]]; then (unset ${VARIABLE.number} ${VARIABLE.left} REPLY; declare -i SECONDS=0; __assistant_print "$-") >"$__assistant_left.new" 2>/dev/null; fi`,
   TAKE_STEP,
   // It has waited; as in a bash that was started for the step alone.
-  'SECONDS=0',
-  `trap '{ __assistant_status=$? __assistant_flags=\${__assistant_flags-$-}; set +eux; } 2>/dev/null; if [[ ! -v __assistant_saved ]]; then __assistant_save; fi; exit $__assistant_status' EXIT`,
-  '__assistant_shopt=$BASHOPTS __assistant_set=$SHELLOPTS',
+  'declare -i SECONDS=0',
+  `trap '{ __assistant_status=$? __assistant_flags=\${__assistant_flags-$-}; set +eux; } 2>/dev/null; if [[ ! -v __assistant_saved ]]; then __assistant_save "$__assistant_status" "$__assistant_flags"; fi; exit $__assistant_status' EXIT`,
   `if [[ -s $${VARIABLE.state}/shell ]]; then source "$${VARIABLE.state}/shell" >/dev/null 2>&1; fi`,
   `printf -v __assistant_step %b "$${VARIABLE.step}"`,
-  `__assistant_left=$${VARIABLE.left}`,
   `unset ${VARIABLE.number} ${VARIABLE.left} ${VARIABLE.step} REPLY __assistant_flags __assistant_saved`,
   `eval "$__assistant_options$__assistant_step"`,
-  // A step may have put its own EXIT trap in place of ours: what it leaves behind is saved before that runs.
-  `{ __assistant_status=$? __assistant_flags=$-; set +eux; } 2>/dev/null; __assistant_save; __assistant_saved=1; exit $__assistant_status`,
+  `{ __assistant_status=$? __assistant_flags=$-; set +eux; } 2>/dev/null`,
+  // A step may have put its own EXIT trap in place of ours: what it leaves behind is saved before that runs, which finds its shell unharmed.
+  `builtin trap -p EXIT >|"$${VARIABLE.state}/trap"; builtin read -r __assistant_trap <"$${VARIABLE.state}/trap"`,
+  `if [[ $__assistant_trap != *__assistant_save* ]]; then (__assistant_save $__assistant_status $__assistant_flags); __assistant_saved=1; fi`,
+  'exit $__assistant_status',
 ].join('; ')
 
 /** Whoever starts a box has it started too, in the first lane: it comes up with the sandbox. */

@@ -2,12 +2,12 @@ import { describe, expect, it } from 'vitest'
 import { createBubblewrapSandbox } from '../../src/sandbox/bubblewrap.ts'
 import { approved, type TaskBench, taskBench } from './task-bench.ts'
 
-/** A process that a step leaves behind: once the step is over, does `action` to the runner that waits for the next, whose process id is $p. */
+/** A process that a step leaves behind: once the step is over, does `action` to the runner that waits for the next, a lane's child, whose process id is $p. */
 const toTheNextRunner = (action: string) => `
 step=$$
 cat >behind.sh <<'EOF'
 while kill -0 "$1"; do :; done
-until [ "$p" ]; do for f in /proc/[0-9]*/comm; do read -r name <$f && [ "$name" = bash ] && p=\${f%/comm} p=\${p#/proc/}; done; done
+until [ "$p" ]; do for f in /proc/[0-9]*/comm; do read -r name <$f && [ "$name" = bash ] && read -r a b c parent e <\${f%comm}stat && [ $parent -lt 6 ] && p=\${f%/comm} p=\${p#/proc/}; done; done
 ${action}
 touch acted
 EOF
@@ -46,7 +46,7 @@ describe('the runner that waits for the next step', () => {
 
   it('cannot be given another step, nor robbed of its own', async () => {
     const { output, files } = await between(
-      '(exec 5>/proc/$p/fd/0) && touch opened; (exec 5</proc/$p/fd/0) && touch opened; ls /proc/$p/fd >held',
+      '(exec 5>/proc/$p/fd/0) && touch opened; (exec 5</proc/$p/fd/0) && touch opened; until ls /proc/$p/fd >held; [ "$(echo $(cat held))" = "0 1 2" ]; do :; done',
       'cat held',
     )
     // The one above 2 is what bash waits with.
@@ -62,6 +62,28 @@ describe('the runner that waits for the next step', () => {
     await bench.dispose()
     expect(await bench.directory()).toContain('cleaned')
     expect(bench.survivors()).toEqual([])
+  })
+
+  it('finds what a step left behind, however little, and nothing of what a later one took back', async () => {
+    await using bench = taskBench(createBubblewrapSandbox)
+    const { outputs } = await bench.run([
+      'true',
+      'declare -A map; export later; declare -i number',
+      'true',
+      `map[key]=1; later=2; number=3+4; sh -c 'echo $later'; echo "\${!map[@]} $number"`,
+      'unset map later number; a=1; f() { :; }; cd /tmp; umask 077; set -f',
+      'unset a; unset -f f; cd "$HOME"; umask 022; set +f; unset OLDPWD',
+      `declare -F f; echo "[\${map-}\${later-}\${number-}\${a-}] $PWD $(umask) $-"`,
+    ])
+    expect(outputs.slice(3)).toEqual(['2\nkey 7\n', '', '', '[] /task 0022 hBc\n'])
+  })
+
+  it('leaves an EXIT trap of the step the shell that it knows', async () => {
+    await using bench = taskBench(createBubblewrapSandbox)
+    const names = ['RANDOM', 'EPOCHSECONDS', 'BASHPID', 'LINENO', 'BASH_VERSION', 'BASH_COMMAND']
+    const all = names.map((name) => `\${${name}:+${name}}`).join(' ')
+    const { outputs } = await bench.run([`kept=1; trap 'echo "${all}"' EXIT`, 'echo $kept'])
+    expect(outputs).toEqual([`${names.join(' ')}\n`, '1\n'])
   })
 
   it('takes a step that is longer than any pipe', async () => {
