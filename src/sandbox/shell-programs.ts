@@ -224,7 +224,7 @@ export const RUNNER = [
   TAKE_STEP,
   // It has waited; as in a bash that was started for the step alone.
   'declare -i SECONDS=0',
-  `trap '{ __assistant_status=$? __assistant_flags=\${__assistant_flags-$-}; set +eux; } 2>/dev/null; if [[ ! -v __assistant_saved ]]; then __assistant_save "$__assistant_status" "$__assistant_flags"; fi; exit $__assistant_status' EXIT`,
+  `trap '{ __assistant_status=$? __assistant_flags=\${__assistant_flags-$-}; set +eux; } 2>/dev/null; if [[ ! -v __assistant_saved ]]; then __assistant_save "$__assistant_status" "$__assistant_flags"; fi; exit "$__assistant_status"' EXIT`,
   `if [[ -s $${VARIABLE.state}/shell ]]; then source "$${VARIABLE.state}/shell" >/dev/null 2>&1; fi`,
   `printf -v __assistant_step %b "$${VARIABLE.step}"`,
   `unset ${VARIABLE.number} ${VARIABLE.left} ${VARIABLE.step} REPLY __assistant_flags __assistant_saved`,
@@ -232,8 +232,8 @@ export const RUNNER = [
   `{ __assistant_status=$? __assistant_flags=$-; set +eux; } 2>/dev/null`,
   // A step may have put its own EXIT trap in place of ours: what it leaves behind is saved before that runs, which finds its shell unharmed.
   `builtin trap -p EXIT >|"$${VARIABLE.state}/trap"; builtin read -r __assistant_trap <"$${VARIABLE.state}/trap"`,
-  `if [[ $__assistant_trap != *__assistant_save* ]]; then (__assistant_save $__assistant_status $__assistant_flags); __assistant_saved=1; fi`,
-  'exit $__assistant_status',
+  `if [[ $__assistant_trap != *__assistant_save* ]]; then (__assistant_save "$__assistant_status" "$__assistant_flags"); __assistant_saved=1; fi`,
+  'exit "$__assistant_status"',
 ].join('; ')
 
 /** Whoever starts a box has it started too, in the first lane: it comes up with the sandbox. */

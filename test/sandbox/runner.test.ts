@@ -78,6 +78,15 @@ describe('the runner that waits for the next step', () => {
     expect(outputs.slice(3)).toEqual(['2\nkey 7\n', '', '', '[] /task 0022 hBc\n'])
   })
 
+  it('tells the status of a step that took digits for separators', async () => {
+    await using bench = taskBench(createBubblewrapSandbox)
+    const { ends } = await bench.run(['IFS=1h; exit 12', "trap 'echo bye' EXIT; exit 11"])
+    expect(ends).toEqual([
+      { kind: 'exited', code: 12 },
+      { kind: 'exited', code: 11 },
+    ])
+  })
+
   it('leaves an EXIT trap of the step the shell that it knows', async () => {
     await using bench = taskBench(createBubblewrapSandbox)
     const names = ['RANDOM', 'EPOCHSECONDS', 'BASHPID', 'LINENO', 'BASH_VERSION', 'BASH_COMMAND']
