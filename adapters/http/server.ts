@@ -12,10 +12,9 @@ import { registerLogs } from './routes/logs.ts'
 import { registerOutputs } from './routes/outputs.ts'
 import { registerSystem } from './routes/system.ts'
 import { registerTasks } from './routes/tasks.ts'
-import { securityHeaders } from './security-headers.ts'
+import { secureResponse } from './security-headers.ts'
 
 export async function buildServer(options: ServerOptions): Promise<FastifyInstance> {
-  const headers = securityHeaders()
   const app = fastify({
     logger: false,
     bodyLimit: options.limits.bodyBytes,
@@ -23,19 +22,16 @@ export async function buildServer(options: ServerOptions): Promise<FastifyInstan
     forceCloseConnections: 'idle',
     exposeHeadRoutes: false,
     routerOptions: { maxParamLength: 4096 },
+    http: { ServerResponse: secureResponse() },
     clientErrorHandler: writeClientError,
     // Before any route or hook: a path that cannot be decoded.
-    frameworkErrors: (error, _request, reply) => void sendProblem(reply.headers(headers), toProblem(error)),
+    frameworkErrors: (error, _request, reply) => void sendProblem(reply, toProblem(error)),
   })
   app.setValidatorCompiler(validatorCompiler)
   // What is answered was built by our own code to a checked type, so it is only written here; a test reads it against the schemas.
   app.setSerializerCompiler(() => (data) => JSON.stringify(data))
   acceptOnlyJson(app)
   installErrors(app, options.logger)
-  app.addHook('onRequest', (_request, reply, done) => {
-    reply.headers(headers)
-    done()
-  })
   await installLimits(app, options)
   const meter = createMeter(options.health)
   app.addHook('onResponse', (request, reply, done) => {
