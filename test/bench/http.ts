@@ -17,7 +17,7 @@ import { fillStore } from './growth.ts'
 import { quantile, spreadOf, versus } from './measure.ts'
 
 const CONNECTIONS = 16
-const ROUNDS = 3
+const ROUNDS = 7
 const SECONDS = 1
 
 interface Load {
