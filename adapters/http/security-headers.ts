@@ -20,10 +20,11 @@ const POLICY = {
 export function secureResponse(): typeof ServerResponse {
   const headers = securityHeaders()
   return class SecureResponse<Request extends IncomingMessage> extends ServerResponse<Request> {
-    // The framework hands over an object, and Node by itself nothing; the other forms of this method are not used here.
+    // The framework hands over an object, and for a stream has set all one by one; the other forms of this method are not used here.
     override writeHead(status: number, ...rest: HeadArguments): this {
       const own = rest.at(-1)
-      return super.writeHead(status, typeof own === 'object' && !Array.isArray(own) ? { ...headers, ...own } : headers)
+      if (typeof own === 'object' && !Array.isArray(own)) return super.writeHead(status, { ...headers, ...own })
+      return super.writeHead(status, { ...headers, ...this.getHeaders() })
     }
   }
 }
