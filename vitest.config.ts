@@ -6,6 +6,7 @@ export default defineConfig({
   test: {
     include: ['test/**/*.test.ts'],
     exclude: ['test/bench/**', '**/node_modules/**'],
+    setupFiles: ['test/seed.ts'],
     // Bounds for what never comes, not for what is slow: see test/eventually.ts.
     testTimeout: 120_000,
     hookTimeout: 120_000,
