@@ -7,7 +7,7 @@ const toTheNextRunner = (action: string) => `
 step=$$
 cat >behind.sh <<'EOF'
 while kill -0 "$1"; do :; done
-until [ "$p" ]; do for f in /proc/[0-9]*/comm; do read -r name <$f && [ "$name" = bash ] && read -r a b c parent e <\${f%comm}stat && [ $parent -lt 6 ] && p=\${f%/comm} p=\${p#/proc/}; done; done
+until [ "$p" ]; do for f in /proc/[0-9]*/comm; do read -r name <$f && [ "$name" = bash ] && read -r a b c parent e <\${f%comm}stat && read -r name </proc/$parent/comm && [ "$name" = supervisor ] && p=\${f%/comm} p=\${p#/proc/}; done; done
 ${action}
 touch acted
 EOF
