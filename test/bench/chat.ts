@@ -81,22 +81,11 @@ export const bench: Bench = {
 
 function settings(slack: SlackServer, discord: DiscordServer, port: number): Record<string, string> {
   return {
-    ...settingsOfSlack(slack),
-    DISCORD_API_URL: discord.apiUrl,
-    DISCORD_TOKEN: discord.token,
-    DISCORD_ALLOWED_USERS: '*',
+    ...slack.environment,
+    ...discord.environment,
     ASSISTANT_API_PORT: String(port),
     ASSISTANT_CONCURRENCY: String(PRINTING),
     ASSISTANT_OUTPUT_LIMIT: '1000 GB',
-  }
-}
-
-function settingsOfSlack({ apiUrl, world }: SlackServer): Record<string, string> {
-  return {
-    SLACK_API_URL: apiUrl,
-    SLACK_BOT_TOKEN: world.bot.token,
-    SLACK_APP_TOKEN: world.appToken,
-    SLACK_ALLOWED_USERS: '*',
   }
 }
 
@@ -153,7 +142,7 @@ async function onDisk(slack: SlackServer): Promise<{ ours: number[]; bolt: numbe
     count += 1
     return slackAnswer(slack, { user: people[count % people.length] ?? '', text: `make file ${count}` })
   }
-  using home = createHome({ ...settingsOfSlack(slack), ASSISTANT_API_PORT: String(await freePort()) })
+  using home = createHome({ ...slack.environment, ASSISTANT_API_PORT: String(await freePort()) })
   const peerFile = join(home.folder, 'peer.db')
   const bolt = await alone(slack, ask, [peerFile])
   mustHoldAll(peerFile, 'request')

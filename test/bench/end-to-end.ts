@@ -60,10 +60,7 @@ async function measureOurs(): Promise<Measured> {
   await using model = await startOllamaServer({ models: [{ name: 'bench:latest', loaded: true }] })
   const port = await freePort()
   using home = probedHome({
-    SLACK_API_URL: slack.apiUrl,
-    SLACK_BOT_TOKEN: slack.world.bot.token,
-    SLACK_APP_TOKEN: slack.world.appToken,
-    SLACK_ALLOWED_USERS: '*',
+    ...slack.environment,
     ASSISTANT_API_PORT: String(port),
     ASSISTANT_MODEL: 'bench',
     ASSISTANT_CONCURRENCY: String(SLOTS),

@@ -11,12 +11,7 @@ import { homeWithApi, startReady } from './fixture-home.ts'
 import { openLook } from './look.ts'
 import { footprint } from './processes.ts'
 
-function twoSlotsOnSlack(apiUrl: string) {
-  return {
-    ...{ SLACK_BOT_TOKEN: 'xoxb-good', SLACK_APP_TOKEN: 'xapp-good', SLACK_API_URL: apiUrl, SLACK_ALLOWED_USERS: '*' },
-    ...{ ASSISTANT_STOP_GRACE: '1 s', ASSISTANT_CONCURRENCY: '2' },
-  }
-}
+const TWO_SLOTS = { ASSISTANT_STOP_GRACE: '1 s', ASSISTANT_CONCURRENCY: '2' }
 
 it('from Slack they are accepted, taken in turn between people, and told where they stand; beyond a limit people are told so', async () => {
   await using slack = await startSlackServer()
@@ -24,7 +19,7 @@ it('from Slack they are accepted, taken in turn between people, and told where t
   for (const id of users) addUser(slack.world, id, id.toLowerCase())
   const channels = Array.from({ length: 8 }, (_, index) => `C0MANY${index}`)
   for (const id of channels) addChannel(slack.world, id, id.toLowerCase(), 'public', [...users, 'U0BOT'])
-  const { home, api } = await homeWithApi(twoSlotsOnSlack(slack.apiUrl))
+  const { home, api } = await homeWithApi({ ...slack.environment, ...TWO_SLOTS })
   using _home = home
   writeFileSync(join(home.folder, 'settings.yaml'), JSON.stringify({ limits: { perRequester: 30 } }))
   await using program = await startReady(home)
@@ -98,7 +93,7 @@ function writeSettings(home: Home): void {
 }
 
 it('over the API they are stored, in turn between people, and say where they stand; what is too much is refused and costs nothing', async () => {
-  const { home, api } = await homeWithApi({ ASSISTANT_STOP_GRACE: '1 s', ASSISTANT_CONCURRENCY: '2' })
+  const { home, api } = await homeWithApi(TWO_SLOTS)
   using _home = home
   writeSettings(home)
   const call = (person: string, path: string, init: RequestInit = {}) => {
@@ -189,7 +184,7 @@ it('over the API they are stored, in turn between people, and say where they sta
 it('a thread that hangs and a task that never ends hold up nobody else; a channel has a limit, and a card in line says for how long', async () => {
   await using slack = await startSlackServer()
   for (const id of ['C0STUCK', 'C0FREE']) addChannel(slack.world, id, id.toLowerCase(), 'public', ['U0ANA', 'U0BOT'])
-  const { home } = await homeWithApi(twoSlotsOnSlack(slack.apiUrl))
+  const { home } = await homeWithApi({ ...slack.environment, ...TWO_SLOTS })
   using _home = home
   writeFileSync(join(home.folder, 'settings.yaml'), JSON.stringify({ limits: { perChannel: 3 } }))
   await using program = await startReady(home)

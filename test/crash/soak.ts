@@ -34,18 +34,11 @@ export async function soak({ minutes, say }: SoakOptions): Promise<SoakResult> {
   ollama.reply(...Array.from({ length: 50_000 }, () => model))
   const apiPort = await freePort()
   using home = createHome({
-    ...{
-      SLACK_BOT_TOKEN: 'xoxb-good',
-      SLACK_APP_TOKEN: 'xapp-good',
-      SLACK_API_URL: slack.apiUrl,
-      SLACK_ALLOWED_USERS: '*',
-    },
-    ...{
-      OLLAMA_HOST: ollama.host,
-      ASSISTANT_MODEL: 'test',
-      ASSISTANT_API_PORT: String(apiPort),
-      ASSISTANT_CONCURRENCY: '3',
-    },
+    ...slack.environment,
+    OLLAMA_HOST: ollama.host,
+    ASSISTANT_MODEL: 'test',
+    ASSISTANT_API_PORT: String(apiPort),
+    ASSISTANT_CONCURRENCY: '3',
   })
   const people = createPeople({ chats: [createSlackPeople(slack, random)], apiPort, mark, random })
   const program = createProgram(home, 'together', random)

@@ -50,13 +50,9 @@ describe('SIGTERM', () => {
   it('lets a task end within the grace period, interrupts the others, tells both, and exits with 0', async () => {
     await using slack = await startSlackServer()
     const { home } = await homeWithApi({
-      ...{
-        SLACK_BOT_TOKEN: 'xoxb-good',
-        SLACK_APP_TOKEN: 'xapp-good',
-        SLACK_API_URL: slack.apiUrl,
-        SLACK_ALLOWED_USERS: '*',
-      },
-      ...{ ASSISTANT_STOP_GRACE: '12 s', ASSISTANT_CONCURRENCY: '2' },
+      ...slack.environment,
+      ASSISTANT_STOP_GRACE: '12 s',
+      ASSISTANT_CONCURRENCY: '2',
     })
     using _home = home
     const mark = `stopped${process.pid}`

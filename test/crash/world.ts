@@ -38,13 +38,8 @@ export async function createWorld({ leaseMs, mark, random }: WorldOptions): Prom
     createDiscordPeople({ discord, random, onSaid: () => points.reached('discord event') }),
   ]
   const home = createHome({
-    SLACK_BOT_TOKEN: 'xoxb-good',
-    SLACK_APP_TOKEN: 'xapp-good',
-    SLACK_API_URL: slack.apiUrl,
-    SLACK_ALLOWED_USERS: '*',
-    DISCORD_API_URL: discord.apiUrl,
-    DISCORD_TOKEN: discord.token,
-    DISCORD_ALLOWED_USERS: '*',
+    ...slack.environment,
+    ...discord.environment,
     OLLAMA_HOST: ollama.host,
     ASSISTANT_MODEL: 'test',
     ASSISTANT_API_PORT: String(apiPort),

@@ -33,20 +33,16 @@ export async function createChatWorld(plans: Plans, environment: Record<string, 
   const discord = await createDiscord(now)
   const model = await startOllamaServer({ replies: Array.from({ length: 100 }, () => thinkOf(plans)) })
   const port = await freePort()
-  const { world } = slack
   const home = createHome({
     ASSISTANT_API_PORT: String(port),
     ASSISTANT_LEASE: '4 s',
     ASSISTANT_STOP_GRACE: '0 ms',
     OLLAMA_HOST: model.host,
     ASSISTANT_MODEL: 'test',
-    SLACK_API_URL: slack.apiUrl,
-    SLACK_BOT_TOKEN: world.bot.token,
-    SLACK_APP_TOKEN: world.appToken,
+    ...slack.environment,
     SLACK_ALLOWED_USERS: 'U0ANA,U0BEN',
     SLACK_APPROVERS: 'U0BEN',
-    DISCORD_API_URL: discord.server.apiUrl,
-    DISCORD_TOKEN: discord.server.token,
+    ...discord.server.environment,
     DISCORD_ALLOWED_USERS: discord.ana.id,
     DISCORD_ADMINS: discord.boss.id,
     ...environment,

@@ -23,6 +23,8 @@ import { isJson, list } from './discord-server-validate.ts'
 export interface DiscordServer extends AsyncDisposable {
   /** For `DISCORD_API_URL`. */
   readonly apiUrl: string
+  /** What the real program needs to be connected, and everybody may use it. */
+  readonly environment: Readonly<Record<string, string>>
   readonly token: string
   readonly state: State
   readonly people: People
@@ -119,6 +121,7 @@ export async function createDiscordServer({
 
   return {
     apiUrl: `${state.baseUrl}/api`,
+    environment: { DISCORD_API_URL: `${state.baseUrl}/api`, DISCORD_TOKEN: token, DISCORD_ALLOWED_USERS: '*' },
     token,
     state,
     people: createPeople(state),

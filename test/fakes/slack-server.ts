@@ -34,6 +34,8 @@ export type Fault =
 export interface SlackServer extends AsyncDisposable {
   /** Give this to the client as the API's address. */
   readonly apiUrl: string
+  /** What the real program needs to be connected, and everybody may use it. */
+  readonly environment: Readonly<Record<string, string>>
   readonly baseUrl: string
   readonly world: SlackWorld
   readonly user: SlackPeople
@@ -259,6 +261,14 @@ export async function startSlackServer(options: SlackServerOptions = {}): Promis
   const baseUrl = await listen(http)
   const server: SlackServer = {
     apiUrl: `${baseUrl}/api/`,
+    get environment() {
+      return {
+        SLACK_API_URL: `${baseUrl}/api/`,
+        SLACK_BOT_TOKEN: world.bot.token,
+        SLACK_APP_TOKEN: world.appToken,
+        SLACK_ALLOWED_USERS: '*',
+      }
+    },
     baseUrl,
     world,
     user: createSlackUser(world, deliver, baseUrl),
