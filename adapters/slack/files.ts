@@ -5,9 +5,8 @@ import { request as httpsRequest } from 'node:https'
 import { pipeline } from 'node:stream/promises'
 import { z } from 'zod'
 import { errorLine } from '../../src/core/errors.ts'
-import type { Place } from '../../src/core/task.ts'
 import { withEllipsis } from '../../src/core/text.ts'
-import { AdapterError, type UploadFile } from '../../src/ports/chat-adapter.ts'
+import { AdapterError, type ChatAdapter, type UploadFile } from '../../src/ports/chat-adapter.ts'
 import { escapeWithin, plain, richLine, richText } from './blocks.ts'
 import { missingScope, slackCode } from './errors.ts'
 import type { Memory } from './memory.ts'
@@ -22,7 +21,7 @@ const fileInfo = z.object({
 })
 
 export interface SlackFiles {
-  upload(place: Place, files: readonly UploadFile[], options: { key: string; comment: string }): Promise<string>
+  upload: ChatAdapter['upload']
   fetchInput(ref: string, signal: AbortSignal): Promise<AsyncIterable<Uint8Array>>
 }
 
@@ -78,10 +77,10 @@ export function createFiles(options: { wire: Wire; search: Search; memory: Memor
   }
 
   return {
-    async upload(place, files, { key, comment }) {
+    async upload(place, files, { key, comment, taskId = null }) {
       const target = readPlace(place)
       const ref = formatRef({ channelId: target.channelId, ts: '0.0', key })
-      if (memory.mayHavePosted(target, null, key) && (await isThere(target, key))) return ref
+      if (memory.mayHavePosted(target, taskId, key) && (await isThere(target, key))) return ref
       memory.attempting(key)
       const full = files.filter((file) => file.sizeBytes > 0)
       const empty = files.filter((file) => file.sizeBytes <= 0).map((file) => file.name)

@@ -81,8 +81,15 @@ export interface ChatAdapter extends AsyncDisposable {
   ): Promise<{ ref: MessageRef; place: Place }>
   /** Replaces the message. Throws AdapterError. */
   edit(ref: MessageRef, view: MessageView): Promise<void>
-  /** Uploads files into the thread, once per key as `post`. Throws AdapterError; files that are too large are the caller's to avoid. */
-  upload(place: Place, files: readonly UploadFile[], options: { key: string; comment: string }): Promise<MessageRef>
+  /**
+   * Uploads files into the thread, once per key as `post`. Throws AdapterError; files that are too large are the caller's to avoid.
+   * `taskId` where the key is that task's own: of one that is new, nothing can be there that would have to be looked for.
+   */
+  upload(
+    place: Place,
+    files: readonly UploadFile[],
+    options: { key: string; comment: string; taskId?: number },
+  ): Promise<MessageRef>
   /** Shows the status on the root message (a reaction), where the platform has that. Never throws; losing it does no harm. */
   mark(place: Place, status: StatusView, before: StatusView | null): Promise<void>
   /** Bytes of an attachment that the platform holds. Throws AdapterError. */

@@ -38,7 +38,8 @@ async function uploadOnce(options: TellOptions, scene: Scene, files: readonly Up
   const row = { taskId: delivery.taskId, role: 'files', ref: null, frame: '', postedAt: null } as const
   if (!scene.messages.has('files')) await messages.save(scene, row)
   try {
-    const names = { key: postingKey(delivery.taskId, 'files', 1), comment: `Files of task #${delivery.taskId}` }
+    const { taskId } = delivery
+    const names = { key: postingKey(taskId, 'files', 1), comment: `Files of task #${taskId}`, taskId }
     const ref = await withDeadline(adapter.upload(delivery.place, files, names), UPLOAD_MS, clock)
     await messages.save(scene, { ...row, ref, postedAt: clock.now() })
     scene.spoke = true

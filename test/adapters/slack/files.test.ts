@@ -1,6 +1,7 @@
 import { Readable } from 'node:stream'
 import { expect, test } from 'vitest'
 import type { UploadFile } from '../../../src/ports/chat-adapter.ts'
+import { eventually } from '../../eventually.ts'
 import { type Harness, startHarness } from './harness.ts'
 
 function upload(name: string, bytes: Buffer): UploadFile {
@@ -170,4 +171,17 @@ test('a download while Slack is down is unavailable', async () => {
   h.slack.faults.next('download', { kind: 'dropped' }, { kind: 'status', status: 503 })
   await expect(h.adapter.fetchInput(ref, AbortSignal.timeout(5000))).rejects.toMatchObject({ code: 'unavailable' })
   await expect(h.adapter.fetchInput(ref, AbortSignal.timeout(5000))).rejects.toMatchObject({ code: 'unavailable' })
+})
+
+test('files of a task that was asked for here are not looked for before they are sent; those of any other are', async () => {
+  await using h = await startHarness()
+  const said = h.slack.user.say({ user: 'U0ANA', channel: 'C0BUILDS', text: '<@U0BOT> make a file' })
+  await eventually(() => expect(h.inbox.submitted).toHaveLength(1))
+  const place = { platform: 'slack', key: `T0TEAM/C0BUILDS/${said.ts}`, channelId: 'C0BUILDS', thread: true } as const
+  const looks = () => h.slack.calls('conversations.replies').length
+  await h.adapter.upload(place, ONE, { key: 'task-1:files', comment: '', taskId: 1 })
+  expect(looks()).toBe(0)
+  await h.adapter.upload(place, ONE, { key: 'task-2:files', comment: '', taskId: 2 })
+  expect(looks()).toBe(1)
+  expect(uploads(h)).toHaveLength(2)
 })
