@@ -27,7 +27,7 @@ export interface EditBudget {
 
 const WINDOW_MS = 60_000
 const SHARES: Record<Urgency, number> = { status: 50, step: 45, tail: 40, clock: 35 }
-const LEAST_GAP_MS = 1000
+export const LEAST_GAP_MS = 1000
 const CLOCK_GAP_MS = 30_000
 
 export function createEditBudget(limits: ChatLimits, clock: Clock): EditBudget {

@@ -9,6 +9,8 @@ export interface TaskMemory {
   seenEvent: number
   /** What the card's last frame said, from coarse to fine; null when not known. */
   statusKey: string | null
+  /** When the card was last posted or edited; null when not known. */
+  shownAt: number | null
   stepKey: string | null
   stableKey: string | null
   /** By role: when it was last edited, and the hash of what it then showed. */
@@ -28,6 +30,8 @@ export interface TaskMemory {
 
 export interface Memory {
   of(taskId: number, platform: Platform): TaskMemory
+  /** Undefined when nothing is remembered of it. */
+  find(taskId: number): TaskMemory | undefined
   forget(taskId: number): void
   /** Cards of this platform that are edited as work goes on, and those that only wait in the queue. */
   cards(platform: Platform): { live: number; queued: number }
@@ -41,6 +45,7 @@ export function createMemory(): Memory {
       tasks.set(taskId, known)
       return known
     },
+    find: (taskId) => tasks.get(taskId),
     forget: (taskId) => void tasks.delete(taskId),
     cards(platform) {
       let live = 0
@@ -60,6 +65,7 @@ function blank(): TaskMemory {
     status: 'pending',
     seenEvent: 0,
     statusKey: null,
+    shownAt: null,
     stepKey: null,
     stableKey: null,
     editedAt: new Map(),

@@ -2,7 +2,7 @@
 import { isFinal, type Task } from '../core/task.ts'
 import type { CardView } from '../core/view.ts'
 import { statusView } from '../core/views/status-view.ts'
-import type { Urgency } from './edit-budget.ts'
+import { LEAST_GAP_MS, remainingMs, type Urgency } from './edit-budget.ts'
 import type { TaskMemory } from './memory.ts'
 import { isPosted, type PostedMessage, restMs } from './messages.ts'
 import type { Scene, TellOptions, Wait } from './scene.ts'
@@ -23,17 +23,19 @@ export async function tellCard(options: TellOptions, scene: Scene): Promise<Wait
     await tellParent(options, scene)
     const posted = messages.post(scene, 'card', drawn.view, { silent: true })
     await Promise.all([posted, ...LATER.map((role) => messages.reserve(scene, role))])
-    remember(memory, task, drawn)
+    remember(scene, drawn)
+    memory.shownAt = options.clock.now()
     return nextLook(options, scene)
   }
   const outcome = await messages.edit(scene, card, drawn.view, urgencyOf(memory, task, drawn))
+  if (outcome.kind === 'edited') memory.shownAt = options.clock.now()
   switch (outcome.kind) {
     case 'wait':
       return outcome.ms
     case 'gone':
       return replace(options, scene, card, drawn)
     default:
-      remember(memory, task, drawn)
+      remember(scene, drawn)
       return nextLook(options, scene)
   }
 }
@@ -48,7 +50,7 @@ async function replace(options: TellOptions, scene: Scene, card: PostedMessage, 
   await freeze(options, scene, { ...drawn, card })
   await messages.repost(scene, 'card')
   await messages.post(scene, 'card', drawn.view, { silent: true })
-  remember(scene.memory, scene.task, drawn)
+  remember(scene, drawn)
   return nextLook(options, scene)
 }
 
@@ -76,7 +78,18 @@ async function tellParent({ store, wake }: TellOptions, { task, memory, delivery
   await wake(task.parentId)
 }
 
-function remember(memory: TaskMemory, task: Task, { view, stepKey }: DrawnCard): void {
+/**
+ * How long a task that is at work is left alone although it has changed: its card shows the status that it has, and has shown it for less than
+ * the time that passes between two edits. 0: there may be something to tell.
+ */
+export function quietMs(memory: TaskMemory, task: Task, now: number): number {
+  // Only then has the thread nothing but the card and the mark.
+  const isAtWork = task.status === 'planning' || task.status === 'running'
+  if (!isAtWork || memory.shownAt === null || memory.statusKey !== statusKeyOf(task)) return 0
+  return remainingMs(memory.shownAt + LEAST_GAP_MS, now, LEAST_GAP_MS)
+}
+
+function remember({ memory, task }: Scene, { view, stepKey }: DrawnCard): void {
   memory.statusKey = statusKeyOf(task)
   memory.stepKey = stepKey
   memory.stableKey = view.stableKey

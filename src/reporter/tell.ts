@@ -12,7 +12,7 @@ import type { Next } from './lanes.ts'
 import { isPosted } from './messages.ts'
 import { openScene, type Scene, type TellOptions, type Wait } from './scene.ts'
 import { tellApprovals, tellReminder } from './tell-approval.ts'
-import { tellCard } from './tell-card.ts'
+import { quietMs, tellCard } from './tell-card.ts'
 import { tellFiles } from './tell-files.ts'
 import { tellMark } from './tell-mark.ts'
 
@@ -27,6 +27,8 @@ export interface Told {
 /** Throws AdapterError and StoreError; the caller decides what becomes of the thread. */
 export function createTell(options: TellOptions): (taskId: number) => Promise<Told> {
   return async (taskId) => {
+    const restMs = await restsMs(options, taskId)
+    if (restMs > 0) return { next: { kind: 'again', afterMs: Math.ceil(restMs) }, place: null, spoke: false }
     const scene = await openScene(options, taskId)
     if (scene === undefined) {
       options.memory.forget(taskId)
@@ -48,6 +50,14 @@ export function createTell(options: TellOptions): (taskId: number) => Promise<To
     ]
     return toldAs(scene, await settle(options, scene, waits))
   }
+}
+
+/** Most changes of a task that runs come while nothing can be shown of them: a look at the task tells that, and the thread's rows stay unread. */
+async function restsMs({ memory, store, clock }: TellOptions, taskId: number): Promise<number> {
+  const known = memory.find(taskId)
+  if (known === undefined || known.shownAt === null) return 0
+  const task = await store.get(taskId)
+  return task === undefined ? 0 : quietMs(known, task, clock.now())
 }
 
 async function tellFirst(options: TellOptions, scene: Scene): Promise<readonly Wait[]> {

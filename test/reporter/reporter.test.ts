@@ -1,4 +1,4 @@
-import { describe, expect, it } from 'vitest'
+import { describe, expect, it, vi } from 'vitest'
 import { AdapterError } from '../../src/ports/chat-adapter.ts'
 import { eventually } from '../eventually.ts'
 import { ANA } from '../store/store-helpers.ts'
@@ -78,6 +78,22 @@ describe('a task in its thread', () => {
     await bench.finish(id, 'There are 3 files.')
     await bench.pass(1000)
     expect(bench.chat.calls.map((call) => call.kind)).toEqual(['post', 'post', 'edit'])
+  })
+
+  it('reads nothing of the thread while its card was shown just now and the task goes on, and shows the rest when its time has come', async () => {
+    await using bench = await openReporter()
+    const id = await bench.submit()
+    await bench.run(id)
+    await bench.pass(1500)
+    const delivery = vi.spyOn(bench.store, 'delivery')
+    await bench.apply(id, { kind: 'step_ended', round: 1, index: 0, end: { kind: 'exited', code: 0 } })
+    await bench.reporter.idle()
+    const reads = delivery.mock.calls.length
+    await bench.apply(id, { kind: 'step_started', round: 1, index: 1 })
+    await bench.reporter.idle()
+    expect(delivery).toHaveBeenCalledTimes(reads)
+    await bench.pass(2000)
+    expect(bench.texts()[0]).toContain('▶ 2')
   })
 
   it('tells a task that came and went while nobody looked as it is now: a card and a result, nothing else', async () => {
