@@ -123,6 +123,8 @@ export interface Store extends AsyncDisposable {
   get(taskId: number): Promise<Task | undefined>
   /** Whether a task was made with this key. */
   hasKey(dedupeKey: string): Promise<boolean>
+  /** Whether a person wants it to stop; false of an unknown one. Asked at each change of a task that runs, so it reads nothing else. */
+  isCancelRequested(taskId: number): Promise<boolean>
   /** Newest first. */
   list(query: ListQuery): Promise<{ tasks: readonly TaskSummary[]; nextBeforeId: number | null }>
   /** The same page, its tasks as one JSON array of what `summaryJson` makes of each. */

@@ -108,6 +108,7 @@ function createTaskSide({ db, read, write, now }: Session) {
     submit: (task, limits) => write((commit) => submit(commit, task, limits, now())),
     get: (taskId) => read(() => reader.get(taskId)),
     hasKey: (dedupeKey) => read(() => reader.hasKey(dedupeKey)),
+    isCancelRequested: (taskId) => read(() => reader.isCancelRequested(taskId)),
     list: (query) => read(() => reader.list(query)),
     listJson: (query) => read(() => reader.listJson(query)),
     children: (taskId) => read(() => reader.children(taskId)),

@@ -43,6 +43,9 @@ export type TaskReader = ReturnType<typeof createTaskReader>
 export function createTaskReader(db: Database) {
   const one = db.prepare<[number], TaskRow>(`SELECT ${TASK_COLUMNS} FROM task WHERE id = ?`)
   const byKey = db.prepare<[string], { one: number }>('SELECT 1 AS one FROM task WHERE dedupe_key = CAST(? AS TEXT)')
+  const cancelRequested = db.prepare<[number], { one: number }>(
+    'SELECT 1 AS one FROM task WHERE id = ? AND cancel_by IS NOT NULL',
+  )
   const rounds = db.prepare<[number], RoundRow>(
     'SELECT number, plan, author, verdict, hash, repair_of, planned_at FROM round WHERE task_id = CAST(? AS INTEGER) ORDER BY number',
   )
@@ -93,6 +96,7 @@ export function createTaskReader(db: Database) {
     whole,
     row: (taskId: number) => one.get(taskId),
     hasKey: (dedupeKey: string): boolean => byKey.get(dedupeKey) !== undefined,
+    isCancelRequested: (taskId: number): boolean => cancelRequested.get(taskId) !== undefined,
     get,
     ...createLists(db, readPage),
     children: (taskId: number): readonly TaskSummary[] => children.all(taskId).map(toSummary),

@@ -41,7 +41,7 @@ export function createTaskRun(options: WorkerOptions, claimed: Task, leaseId: st
     leaseId,
     async apply(event) {
       const status: TaskStatus = run.task.status
-      const result = await control.writing(options.store.apply(run.task.id, event, { status, leaseId }))
+      const result = await options.store.apply(run.task.id, event, { status, leaseId })
       if (result.kind === 'conflict') {
         // A cancel that was accepted meanwhile is no loss of the task: it is still ours to end.
         const isOurs = result.task?.lease?.id === leaseId
@@ -49,7 +49,6 @@ export function createTaskRun(options: WorkerOptions, claimed: Task, leaseId: st
         return false
       }
       run.task = result.task
-      if (result.task.cancelRequestedBy !== null) control.stop('cancelled')
       return true
     },
     async log() {

@@ -212,9 +212,8 @@ class ClaimLoop implements Worker {
   async #onChange(taskId: number): Promise<void> {
     const mine = this.#runsOf(taskId)
     if (mine.length === 0) return this.#claimMore()
-    if (mine.every(({ control }) => control.isWriting)) return
-    const task = await this.#options.store.get(taskId)
-    if (task?.cancelRequestedBy != null) for (const { control } of mine) control.stop('cancelled')
+    if (!(await this.#options.store.isCancelRequested(taskId))) return
+    for (const { control } of mine) control.stop('cancelled')
   }
 
   #runsOf(taskId: number): readonly Held[] {

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import type { Task } from '../../src/core/task.ts'
 import { PlannerError } from '../../src/ports/planner.ts'
+import type { Store } from '../../src/ports/store.ts'
 import { type Assembly, assemble, LOCAL } from '../fakes/assembly.ts'
 import { scriptedPlan } from '../fakes/scripted-planner.ts'
 
@@ -265,6 +266,22 @@ describe('cancel', () => {
     // The grace is the clock's: let it pass once the stop has begun.
     const ended = endedAsTimePasses(assembly, id)
     expect(await ended).toMatchObject({ status: 'cancelled' })
+  })
+
+  it('that comes in one commit with something that the run writes is heeded at once', async () => {
+    await using assembly = await assemble()
+    const { store } = assembly
+    const cancelled: Promise<unknown>[] = []
+    const by = { platform: 'cli', scope: '', userId: 'local', name: 'local' } as const
+    const apply: Store['apply'] = (taskId, event, fence) => {
+      const written = store.apply(taskId, event, fence)
+      if (event.kind === 'step_started') cancelled.push(store.apply(taskId, { kind: 'cancel_requested', by }, {}))
+      return written
+    }
+    await assembly.startWorker({ store: { ...store, apply } })
+    const { id } = await assembly.ask('!sleep 1000')
+    expect(await assembly.until(id)).toMatchObject({ status: 'cancelled' })
+    expect(cancelled).toHaveLength(1)
   })
 
   it('of what has ended is refused with what it is', async () => {
