@@ -91,7 +91,7 @@ function configure(db: Database.Database, synchronous: 'full' | 'normal'): void 
   db.pragma('cache_size = -16384')
   // Pages until the log is written to the file and begins anew: the more, the fewer writes of hot pages. But where each commit waits for the
   // disk, one that makes the log grow costs twice one that writes over what is there.
-  db.pragma(`wal_autocheckpoint = ${synchronous === 'full' ? 4000 : 16000}`)
+  db.pragma(`wal_autocheckpoint = ${synchronous === 'full' ? 1000 : 16000}`)
   db.pragma('journal_size_limit = 67108864')
 }
 
