@@ -11,7 +11,7 @@ export interface Box {
   readonly lanes: readonly [Writable, Writable]
   /** "terminate": TERM to everything inside. "again": to those that lost it. Its end: KILL. */
   readonly terminator: Writable
-  /** Whether no step has left anything running, when the supervisor sees this many processes besides the runners that wait. */
+  /** Whether no step has left anything running, when the supervisor sees this many processes and no runner waits. */
   isIdle(processes: number): boolean
   /** False when a process of the supervisor has been ended, though others go on: nobody would report on the step. */
   isSupervised(): boolean

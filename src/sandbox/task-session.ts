@@ -69,8 +69,8 @@ export class TaskSession implements SandboxSession {
 
   async [Symbol.asyncDispose](): Promise<void> {
     this.#over ??= { kind: 'cancelled' }
-    const waiting = this.#runners.filter((runner) => runner !== undefined).length
-    this.#ending ??= this.#end(!this.#options.box.isIdle(this.#processes - waiting))
+    // A runner that waits may not have been there yet when they were counted: with one, what is left behind cannot be told by their number.
+    this.#ending ??= this.#end(!this.#options.box.isIdle(this.#processes))
     await this.#ending
     this.#releasing ??= this.#release()
     await this.#releasing
