@@ -206,9 +206,9 @@ function createPageJsonReader(db: Database): (query: ListQuery, limit: number) =
   }
 
   return (query, limit) => {
-    const [state, ...more] = statesOf(query) ?? []
-    if (more.length > 0) return undefined
-    const filters = [...filtersOf(query), ...(state === undefined ? [] : [state])]
+    const states = statesOf(query)
+    if (states !== null && states.length !== 1) return undefined
+    const filters = [...filtersOf(query), ...(states ?? [])]
     const where = filters.map((filter) => `${filter.sql} AND `).join('')
     let statement = prepared.get(where)
     if (statement === undefined) {
