@@ -109,6 +109,13 @@ const PROXY_ENVIRONMENT = {
   NO_PROXY,
 } as const
 
+let zone: string | undefined
+/** Asked once: it takes as long as all the rest. */
+export function timeZone(): string {
+  zone ??= Intl.DateTimeFormat().resolvedOptions().timeZone || 'UTC'
+  return zone
+}
+
 function setEnvironment(options: BoxOptions): string[] {
   const environment = {
     ...options.environment,
@@ -120,7 +127,7 @@ function setEnvironment(options: BoxOptions): string[] {
     LOGNAME: 'task',
     SHELL: '/bin/bash',
     LANG: 'C.UTF-8',
-    TZ: Intl.DateTimeFormat().resolvedOptions().timeZone || 'UTC',
+    TZ: timeZone(),
     TMPDIR: '/tmp',
     // Caches would only stand among the outputs.
     XDG_CACHE_HOME: '/tmp/.cache',

@@ -2,7 +2,7 @@
 import { type Launched, launch } from './launch.ts'
 import type { PipePlace, ProgramFolder } from './program-folder.ts'
 import { programPath } from './programs.ts'
-import { BUBBLEWRAP_LAUNCHER, SUPERVISOR_PATH } from './shell-programs.ts'
+import { BUBBLEWRAP_LAUNCHER, NO_STARTUP_FILES, SUPERVISOR_PATH } from './shell-programs.ts'
 import type { TaskGroup } from './task-group.ts'
 import type { TaskGroups } from './task-groups.ts'
 
@@ -109,7 +109,8 @@ export class Launchers implements AsyncDisposable {
     const { folder, groups, slots, isRoot } = this.#options
     const place = await folder.take(slots)
     const group = await groups.create()
-    const parameters = ['-c', BUBBLEWRAP_LAUNCHER, 'bash', folder.kit, programPath('bwrap'), SUPERVISOR_PATH]
+    const program = [...NO_STARTUP_FILES, '-c', BUBBLEWRAP_LAUNCHER, 'bash']
+    const parameters = [...program, folder.kit, programPath('bwrap'), SUPERVISOR_PATH]
     const entrances = group?.entrances ?? []
     const launched = launch(
       // A copy of the mounts that follows what is mounted on the host meanwhile, and never the other way round.

@@ -7,6 +7,8 @@ export type OutputSink = (chunk: Buffer) => void | Promise<void>
 const CHUNK_BYTES = 256 * 1024
 /** The most that Linux lets an ordinary user keep in one pipe: all that can have been written before a step's end was reported. */
 const MAX_PIPE_BYTES = 1024 * 1024
+/** Of pipes that are gone, for those to come: a new one for each task would make V8 collect garbage for it every few tasks. */
+const spareBuffers: Buffer[] = []
 
 /**
  * The reading end of a task's output. A named pipe, because /dev/stdout of a socket cannot be opened by name.
@@ -16,7 +18,7 @@ const MAX_PIPE_BYTES = 1024 * 1024
 export class OutputPipe implements Disposable {
   readonly #descriptor: number
   readonly #socket: Socket
-  readonly #buffer = Buffer.allocUnsafe(CHUNK_BYTES)
+  readonly #buffer = spareBuffers.pop() ?? Buffer.allocUnsafeSlow(CHUNK_BYTES)
   #sink: OutputSink | undefined
   #taking: Promise<void> | undefined
   #failure: unknown
@@ -56,14 +58,28 @@ export class OutputPipe implements Disposable {
       const bytes = this.#readNow()
       if (bytes === 0) break
       left -= bytes
-      await sink(this.#buffer.subarray(0, bytes))
+      await this.#giving(sink(this.#buffer.subarray(0, bytes)))
     }
     if (this.#failure !== undefined) throw this.#failure
   }
 
+  /** May be called twice. */
   [Symbol.dispose](): void {
     this.#sink = undefined
+    if (this.#socket.destroyed) return
     this.#socket.destroy()
+    const giveBack = () => void spareBuffers.push(this.#buffer)
+    // Whoever was given a part of it may still be reading there.
+    Promise.resolve(this.#taking).then(giveBack, giveBack)
+  }
+
+  async #giving(taking: void | Promise<void>): Promise<void> {
+    this.#taking = Promise.resolve(taking)
+    try {
+      await this.#taking
+    } finally {
+      this.#taking = undefined
+    }
   }
 
   /** False: stop reading until what was given has been taken. */
@@ -102,7 +118,7 @@ export class OutputPipe implements Disposable {
 /** Takes away what a task that is gone has left in the pipe, so that the next one begins with an empty one. */
 export function emptyPipe(path: string): void {
   const descriptor = openSync(path, constants.O_RDWR | constants.O_NONBLOCK)
-  const buffer = Buffer.allocUnsafe(CHUNK_BYTES)
+  const buffer = spareBuffers.at(-1) ?? Buffer.allocUnsafe(CHUNK_BYTES)
   try {
     while (readSync(descriptor, buffer) > 0);
   } catch (error) {

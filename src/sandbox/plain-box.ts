@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import type { Writable } from 'node:stream'
 import { SandboxError, type SandboxTask } from '../ports/sandbox.ts'
 import type { Box } from './box.ts'
-import { QUIET_ENVIRONMENT, SEARCH_PATH } from './bubblewrap-arguments.ts'
+import { QUIET_ENVIRONMENT, SEARCH_PATH, timeZone } from './bubblewrap-arguments.ts'
 import { ControlChannel } from './control-channel.ts'
 import type { DiskMeter } from './disk-meter.ts'
 import { collectComplaint, isReady, type Launched, launch } from './launch.ts'
@@ -143,7 +143,7 @@ function environmentOf({ task, state }: PlainStart): Record<string, string> {
     HOME: task.directory,
     SHELL: '/bin/bash',
     LANG: 'C.UTF-8',
-    TZ: Intl.DateTimeFormat().resolvedOptions().timeZone || 'UTC',
+    TZ: timeZone(),
     TMPDIR: '/tmp',
     [VARIABLE.state]: join(state, 'shell-state'),
     [VARIABLE.runner]: RUNNER,

@@ -33,6 +33,9 @@ export const VARIABLE = {
 /** What the launcher is told of a task, each followed by NUL; '' for what it has not. */
 export const HANDOVER = ['pipe', 'arguments', 'folder', 'uid', 'point', 'network', 'networkpoint'] as const
 
+/** A bash whose stdin is a socket takes itself for a remote login's, and would run the .bashrc of whoever it belongs to. */
+export const NO_STARTUP_FILES = ['--norc', '--noprofile'] as const
+
 /**
  * Started before there is a task: it enters the cgroups, which can take the kernel 30 ms, and waits. Its end of the wait is
  * the end of the program. Arguments: kit folder, bwrap, shell inside, cgroup.procs files …
@@ -139,7 +142,7 @@ lane() {
     case $line in
       'next${TAB}'*)
         : >"$left"
-        ${VARIABLE.number}=\${line#*${TAB}} ${VARIABLE.left}=$left /bin/bash --norc --noprofile -c "$runner" bash 2>&1 3>&-
+        ${VARIABLE.number}=\${line#*${TAB}} ${VARIABLE.left}=$left /bin/bash ${NO_STARTUP_FILES.join(' ')} -c "$runner" bash 2>&1 3>&-
         status=$?
         [ -s "$left" ] && orderly=1 || orderly=0
         set -- /proc/[0-9]*
