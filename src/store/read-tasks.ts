@@ -130,7 +130,7 @@ function createLists(db: Database, readPage: PageReader) {
     list,
     listJson(query: ListQuery): PageJson {
       const page = readPageJson(query, limitOf(query))
-      if (page !== undefined) return page
+      if (page !== undefined) return { ...page, tasks: `[${page.tasks ?? ''}]` }
       const { tasks, nextBeforeId } = list(query)
       return { tasks: JSON.stringify(tasks.map(summaryJson)), nextBeforeId }
     },
@@ -189,13 +189,16 @@ interface PageJson {
   nextBeforeId: number | null
 }
 
+/** The tasks without the brackets around them, which would be two more copies of the page; NULL for none. */
+type PageRow = { tasks: string | null; nextBeforeId: number | null }
+
 /** Undefined for a list that is put together from several parts. */
-function createPageJsonReader(db: Database): (query: ListQuery, limit: number) => PageJson | undefined {
+function createPageJsonReader(db: Database): (query: ListQuery, limit: number) => PageRow | undefined {
   const prepared = new Map<string, ReturnType<typeof prepare>>()
 
   function prepare(where: string) {
-    return db.prepare<(string | number)[], PageJson>(
-      `SELECT '[' || ifnull(tasks, '') || ']' AS tasks,
+    return db.prepare<(string | number)[], PageRow>(
+      `SELECT tasks,
          CASE WHEN count = CAST(? AS INTEGER) AND EXISTS (SELECT 1 FROM task WHERE ${where} id < last) THEN last END AS nextBeforeId
        FROM (
          SELECT count(*) AS count, min(id) AS last, group_concat(json) AS tasks FROM (

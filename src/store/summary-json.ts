@@ -31,8 +31,8 @@ const FIELDS = {
   ),
   created_at: time('created_at'),
   updated_at: time('updated_at'),
-  started_at: orNull('started_at', time('started_at')),
-  ended_at: orNull('ended_at', time('ended_at')),
+  started_at: timeOrNull('started_at'),
+  ended_at: timeOrNull('ended_at'),
 } as const satisfies Record<keyof TaskSummaryJson, readonly Part[]>
 
 /** An expression over the columns of `task`. */
@@ -60,8 +60,26 @@ function orNull(column: string, value: readonly Part[]): Part[] {
 
 /** As `isoTime` writes it. From a Julian day: from 'unixepoch', or with strftime, it takes several times as long. */
 function time(column: string): Part[] {
-  const day = `2440587.5 + ${column} / 86400000.0`
-  return json`"${`date(${day})`}T${`time(${day}, 'subsec')`}Z"`
+  return json`"${dateOf(column)}T${timeOf(column)}Z"`
+}
+
+/** The date and the time of nothing are NULL, which `concat` passes over. A text of their own, as `orNull` makes one, would be copied once more. */
+function timeOrNull(column: string): Part[] {
+  const ifThere = (text: string, otherwise: string) => `iif(${column} IS NULL, ${otherwise}, '${text}')`
+  const [open, t, z] = [ifThere('"', "'null'"), ifThere('T', 'NULL'), ifThere('Z"', 'NULL')]
+  return json`${open}${dateOf(column)}${t}${timeOf(column)}${z}`
+}
+
+function dateOf(column: string): string {
+  return `date(${julianDay(column)})`
+}
+
+function timeOf(column: string): string {
+  return `time(${julianDay(column)}, 'subsec')`
+}
+
+function julianDay(column: string): string {
+  return `2440587.5 + ${column} / 86400000.0`
 }
 
 /** One call with as few arguments as can be: a text made on the way would be copied once more, and each argument costs as much as its text. */

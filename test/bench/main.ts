@@ -22,7 +22,8 @@ const BENCHES: Record<string, { about: string; load(): Promise<Bench> }> = {
     about: 'from a payload to the first answer, alone and under load',
     load: async () => (await import('./chat.ts')).bench,
   },
-  peers: { about: 'job queues and an API that others wrote', load: async () => (await import('./peers.ts')).bench },
+  peers: { about: 'job queues that others wrote', load: async () => (await import('./peers.ts')).bench },
+  fastapi: { about: 'an API that others would write', load: async () => (await import('./peers-fastapi.ts')).bench },
   start: { about: 'from the command line to an answer', load: async () => (await import('./start.ts')).bench },
   'end-to-end': {
     about: 'from a request in a chat to its result there',

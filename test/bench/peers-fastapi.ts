@@ -6,7 +6,7 @@ import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { startApiOn } from '../adapters/http/api.ts'
 import { openRealApp } from '../adapters/real-app.ts'
-import type { Figure, Result } from './figure.ts'
+import type { Bench, Figure, Result } from './figure.ts'
 import { fillStore } from './growth.ts'
 import { GET, load, POST } from './http.ts'
 import { versus } from './measure.ts'
@@ -126,7 +126,9 @@ interface Theirs {
   request?: string
 }
 
-export async function besideFastApi(): Promise<readonly Result[]> {
+export const bench: Bench = { run: besideFastApi }
+
+async function besideFastApi(): Promise<readonly Result[]> {
   if (!existsSync(PYTHON)) return [{ name: NAME, skipped: `not installed: ${INSTALL}` }]
   await using app = await openRealApp()
   fillStore(join(app.home, 'tasks.db'), TASKS)

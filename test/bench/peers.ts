@@ -1,17 +1,16 @@
-/** Job queues and an API that others would have taken, each beside ours in turns. */
+/** Job queues that others would have taken, each beside ours in turns. */
 import { fork } from 'node:child_process'
 import { once } from 'node:events'
 import { setTimeout as wait } from 'node:timers/promises'
 import type { Bench, Figure, Result } from './figure.ts'
 import { quantile, rateOf, single, spreadOf, versus } from './measure.ts'
-import { besideFastApi } from './peers-fastapi.ts'
 import { type Adding, OURS, PEERS, type QueuePeer } from './peers-queues.ts'
 
 export const bench: Bench = {
   async run(): Promise<readonly Result[]> {
     const results: Result[] = []
     for (const peer of PEERS) results.push(...(await besideQueue(peer)))
-    return [...results, ...(await besideFastApi())]
+    return results
   },
 }
 
