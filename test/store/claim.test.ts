@@ -163,6 +163,28 @@ test('the place in line and an estimate from what tasks took lately', async () =
   expect(await store.queuePosition(999)).toBeUndefined()
 })
 
+test('every place in a long line is right, whichever end it is near', async () => {
+  await using bench = await openBench({ synchronous: 'normal' })
+  const { store } = bench
+  for (const status of ['planning', 'awaiting_approval', 'running', 'done', 'cancelled'] as const)
+    await taskIn(store, status)
+  await applied(store, await taskIn(store, 'awaiting_approval'), { kind: 'approved', by: ANA, hash: HASH })
+  const ids: number[] = []
+  for (let i = 0; i < 150; i += 1) ids.push(await submit(store, { ...by(`U${i % 7}`), place: null }))
+  for (const afterId of ids.slice(0, 9)) await submit(store, { afterId })
+  for (const id of ids.slice(40, 52)) await applied(store, id, cancelled())
+  await claim(store)
+  await claim(store, ids[30])
+  const asked = await Promise.all(ids.map(async (id) => (await store.queuePosition(id))?.position))
+  const told = new Map(ids.map((id, index) => [id, asked[index]]))
+  const places: (number | undefined)[] = []
+  for (let task = await claim(store); task !== undefined; task = await claim(store)) {
+    places.push(task.status === 'planning' ? told.get(task.id) : places.length + 1)
+  }
+  expect(places.length).toBeGreaterThanOrEqual(136)
+  expect(places).toEqual(places.map((_, index) => index + 1))
+})
+
 test('what a submission and a claim answer is what is stored', async () => {
   await using bench = await openBench({ synchronous: 'normal' })
   const { store } = bench
