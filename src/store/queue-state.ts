@@ -1,12 +1,13 @@
 import type { Database } from 'better-sqlite3'
 import type { TaskStatus } from '../core/task.ts'
 import type { TaskReader } from './read-tasks.ts'
+import type { TaskRow } from './rows.ts'
 import type { Standing } from './standing.ts'
 
 /** Nobody is told a place beyond the one after this; counting stops there. */
 const MAX_AHEAD = 1000
 /** So many are counted at once from the front and from the end of the line: who has just asked is near one of them. */
-const NEAR = 32
+const NEAR = 16
 /** How many tasks that ended lately say how long one takes. */
 const SAMPLE = 20
 const WORKER_ALIVE_MS = 60_000
@@ -34,22 +35,31 @@ export function createQueueState(db: Database, reader: TaskReader, standing: () 
   const turnOf = db.prepare<[number], { turn: number }>('SELECT turn FROM task WHERE id = ?')
 
   /** At most MAX_AHEAD. What is counted of a long line is the shorter side of it. */
-  function countAhead(key: number, id: number): number {
+  function countAhead(
+    { queue_key: key, id }: TaskRow,
+    { pending, planning, awaiting_approval, running }: Standing,
+  ): number {
     const near = ahead.get(key, id, NEAR)?.tasks ?? 0
     if (near < NEAR) return near
     const after = behind.get(key, id, NEAR)?.tasks ?? 0
     if (after === NEAR) return ahead.get(key, id, MAX_AHEAD)?.tasks ?? 0
-    const { pending, planning, awaiting_approval, running } = standing()
     const all = pending + planning + awaiting_approval + running - (notInLine.get()?.tasks ?? 0)
     // Another process may have moved the line on in between.
     return Math.min(Math.max(near, all - after - 1), MAX_AHEAD)
   }
 
-  function estimateMs(position: number, now: number): number | null {
-    const durations = recent.all().map((row) => Math.max(0, row.ms))
-    if (durations.length === 0) return null
-    // The median: one task that waited a day for an approval says nothing of the others.
-    const usual = durations.sort((a, b) => a - b)[durations.length >> 1] ?? 0
+  let known: { done: number; ms: number | null } | undefined
+  /** The median: one task that waited a day for an approval says nothing of the others. Null: none has ended. Looked up when another has. */
+  function usualMs({ done }: Standing): number | null {
+    if (known?.done !== done) {
+      const durations = recent.all().map((row) => Math.max(0, row.ms))
+      known = { done, ms: durations.sort((a, b) => a - b)[durations.length >> 1] ?? null }
+    }
+    return known.ms
+  }
+
+  function estimateMs(position: number, usual: number | null, now: number): number | null {
+    if (usual === null) return null
     const atOnce = Math.max(1, slots.get(now - WORKER_ALIVE_MS)?.slots ?? 1)
     return Math.ceil(position / atOnce) * usual
   }
@@ -59,8 +69,9 @@ export function createQueueState(db: Database, reader: TaskReader, standing: () 
       const row = reader.row(taskId)
       if (row === undefined || row.waits === 1) return undefined
       if (row.status !== 'pending' && turnOf.get(taskId)?.turn !== 2) return undefined
-      const position = countAhead(row.queue_key, row.id) + 1
-      return { position, estimateMs: estimateMs(position, now) }
+      const stands = standing()
+      const position = countAhead(row, stands) + 1
+      return { position, estimateMs: estimateMs(position, usualMs(stands), now) }
     },
     counts(): Readonly<Record<TaskStatus, number>> {
       const { pending, planning, awaiting_approval, running, done, failed, cancelled } = standing()
