@@ -83,7 +83,9 @@ const MUST_BE_INSIDE = `[ "$PPID" = 1 ] && [ "$$" -lt 10 ] || exit 97`
  * A process between fork and exec loses the signal: what it is to become knows nothing of the handler that took it. So whoever
  * was there and has become another program since gets it again, once. Who is still the same program does not: it may have begun
  * to clean up. We cannot tell a handler that itself becomes another program from what lost the signal: that one gets a second.
- * All are stopped while we look, so that none is missed.
+ * All are stopped while we look, so that none is missed. But who is just being forked takes over the STOP of the one it comes from,
+ * and not its CONT (Linux drops what that one ignores), and was not there when we looked: whoever is found stopped later is continued,
+ * and looked after like the others.
  */
 const TERMINATE = `
 case $word in
@@ -92,6 +94,11 @@ case $word in
     for p in /proc/[0-9]*; do IFS= read -r name <"$p/comm" && set -- "$@" "$p" "$name"; done
     kill -s TERM -- -1; kill -s CONT -- -1 ;;
   again)
+    for p in /proc/[0-9]*; do
+      { read -r _; read -r _; read -r _ state _; } <"$p/status" && [ "$state" = T ] && IFS= read -r name <"$p/comm" || continue
+      case " $* " in *" $p "*) ;; *) set -- "$@" "$p" "$name" ;; esac
+      kill -s CONT "\${p#/proc/}"
+    done
     left=$#
     while [ $left -gt 0 ]; do
       IFS= read -r name <"$1/comm" || name=

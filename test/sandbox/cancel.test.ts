@@ -25,6 +25,13 @@ describe('a step that is cancelled', () => {
     expect(output).toMatch(/ended by 143\n$/)
   })
 
+  it('is over at once when a process of it was there too late for the signal, stopped and about to become another program', async () => {
+    const output = await cancelled(
+      `trap 'perl -e "kill STOP => \\$\\$; exec qw(sleep 1243)" & wait $!; echo "ended by $?"; exit' TERM; echo ready; while :; do sleep 0.01; done`,
+    )
+    expect(output).toMatch(/ended by 143\n$/)
+  })
+
   it('is over at once when something in the background takes longer to clean up than the step itself', async () => {
     const output = await cancelled(
       'setsid sh -c \'trap "sleep 0.3; echo cleaned; exit" TERM; echo ready; while :; do sleep 0.01; done\' & wait',
