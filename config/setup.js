@@ -12,6 +12,8 @@ const stampFile = join(root, 'node_modules', '.assistant-setup')
 /** Programs that tasks need, with the package that has them (the same name in Debian, Ubuntu, Fedora, Arch, Alpine, openSUSE). */
 const PROGRAMS = [
   { program: 'bwrap', package: 'bubblewrap', without: 'no task can run: there is no sandbox' },
+  // Every Debian has it already.
+  { program: 'perl', package: 'perl', without: 'no task can run: nothing starts its sandbox' },
   { program: 'socat', package: 'socat', without: 'no task can be given the network' },
 ]
 

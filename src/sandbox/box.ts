@@ -15,6 +15,8 @@ export interface Box {
   isIdle(processes: number): boolean
   /** False when a process of the supervisor has been ended, though others go on: nobody would report on the step. */
   isSupervised(): boolean
+  /** Whether the outermost process is there now; not to be asked after `exited`, when its number may be another's. */
+  isThere(): boolean
   /** Settles when the outermost process is gone; others may live for a moment longer. */
   readonly exited: Promise<void>
   readonly limits: LimitWatch

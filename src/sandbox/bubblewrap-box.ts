@@ -12,7 +12,8 @@ import { OutputPipe } from './output-pipe.ts'
 import { ProcessSums, SUMMED_LIMITS, type SummedLimit } from './process-sums.ts'
 import { childrenOf, isDead, killNow, LanePair, until } from './process-tree.ts'
 import { rlimitLines } from './rlimits.ts'
-import { FIRST_RUNNER, HANDOVER, LANE_WORD } from './shell-programs.ts'
+import { FIRST_RUNNER, LANE_WORD } from './shell-programs.ts'
+import { HANDOVER } from './starter-program.ts'
 import type { TaskGroup } from './task-group.ts'
 
 export interface BoxStart {
@@ -87,7 +88,7 @@ class BubblewrapBox implements Box {
     this.control = new ControlChannel(launched.control)
     this.limits = limits
     this.#group = group
-    this.terminator = launched.terminator
+    this.terminator = launched.control
     this.lanes = launched.lanes
     this.output = output
     this.exited = launched.exited
@@ -109,6 +110,10 @@ class BubblewrapBox implements Box {
     return this.#pair?.areThere() ?? true
   }
 
+  isThere(): boolean {
+    return !isDead(this.#launched.pid)
+  }
+
   kill(): void {
     if (this.#group?.kill()) return
     // The first process inside takes all others with it, and bwrap ends only after having waited for it.
@@ -125,7 +130,6 @@ class BubblewrapBox implements Box {
   }
 
   async release(): Promise<void> {
-    this.terminator.destroy()
     for (const lane of this.lanes) lane.destroy()
     this.control.close()
     this.output[Symbol.dispose]()

@@ -1,15 +1,15 @@
 import { Socket } from 'node:net'
-import { Duplex, type Writable } from 'node:stream'
+import { Duplex } from 'node:stream'
 import { execa } from 'execa'
 import { SandboxError } from '../ports/sandbox.ts'
 import type { ControlChannel } from './control-channel.ts'
 import type { OutputPipe } from './output-pipe.ts'
 
-/** The outermost process of a task and the sockets to those inside. */
+/** The outermost process of a task, and the sockets to it and to those inside. */
 export interface Launched {
   pid: number
+  /** Reports come by it; what is said by it is for the terminator. */
   control: Duplex
-  terminator: Writable
   /** To the two lanes inside and their runners, which say nothing there. */
   lanes: readonly [Duplex, Duplex]
   /** Settles when this process is gone. */
@@ -39,7 +39,7 @@ export function launch({ file, parameters, environment = {}, isLeader = false }:
     cwd: '/',
     env: environment,
     extendEnv: false,
-    stdio: ['pipe', 'ignore', 'ignore', 'pipe', 'pipe', 'pipe'],
+    stdio: ['ignore', 'ignore', 'ignore', 'pipe', 'pipe', 'pipe'],
     buffer: false,
     reject: false,
     cleanup: false,
@@ -51,12 +51,12 @@ export function launch({ file, parameters, environment = {}, isLeader = false }:
     child.once('exit', () => resolve())
     child.once('error', () => resolve())
   })
-  const { pid, stdin: terminator } = child
+  const { pid } = child
   const [control, first, second] = child.stdio.slice(3).map((stream) => (stream instanceof Duplex ? stream : undefined))
-  if (pid === undefined || !terminator || !control || !first || !second) {
+  if (pid === undefined || !control || !first || !second) {
     throw new SandboxError('sandbox_start', `cannot start ${file}`)
   }
-  const streams = [control, terminator, first, second]
+  const streams = [control, first, second]
   // The other side may be gone at any time; that is told by its exit.
   for (const stream of streams) stream.on('error', () => undefined)
   const sockets = streams.filter((stream) => stream instanceof Socket)
@@ -64,7 +64,7 @@ export function launch({ file, parameters, environment = {}, isLeader = false }:
     for (const handle of [child, ...sockets]) isHeld ? handle.ref() : handle.unref()
   }
   const kill = () => child.kill('SIGKILL')
-  return { pid, control, terminator, lanes: [first, second], exited, hold, kill }
+  return { pid, control, lanes: [first, second], exited, hold, kill }
 }
 
 /** Keeps the beginning of what is printed before there is a supervisor: it comes from the launcher or bwrap. */

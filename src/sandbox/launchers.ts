@@ -1,8 +1,7 @@
 /** Launchers started before there is a task for them: a program, its cgroups and its place, for one task and never a second. */
-import { type Launched, launch } from './launch.ts'
+import type { Launched } from './launch.ts'
 import type { PipePlace, ProgramFolder } from './program-folder.ts'
-import { programPath } from './programs.ts'
-import { BUBBLEWRAP_LAUNCHER, NO_STARTUP_FILES, SUPERVISOR_PATH } from './shell-programs.ts'
+import { Starter } from './starter.ts'
 import type { TaskGroup } from './task-group.ts'
 import type { TaskGroups } from './task-groups.ts'
 
@@ -30,6 +29,7 @@ export class Launchers implements AsyncDisposable {
   readonly #options: LaunchersOptions
   readonly #ready = new Set<Promise<Started>>()
   readonly #clearing = new Set<Promise<void>>()
+  #starter: Promise<Starter> | undefined
   #taken = 0
   #isPrepared = false
   #isOver = false
@@ -75,9 +75,11 @@ export class Launchers implements AsyncDisposable {
     this.#ready.clear()
     await Promise.allSettled(ready.map(async (starting) => this.#end(await starting)))
     await Promise.all(this.#clearing)
+    const starter = await this.#starter?.catch(() => undefined)
+    await starter?.[Symbol.asyncDispose]()
   }
 
-  /** To start a process stops this one for some milliseconds: whoever waits for the end of the task goes first. */
+  /** Whoever waits for the end of the task goes first. */
   async #release(started: Started): Promise<void> {
     this.#taken -= 1
     const { cleared } = await this.#end(started)
@@ -86,7 +88,7 @@ export class Launchers implements AsyncDisposable {
 
   async #end({ launched, place, group }: Started): Promise<{ cleared: Promise<void> }> {
     launched.hold(true)
-    for (const socket of [launched.terminator, launched.control, ...launched.lanes]) socket.destroy()
+    for (const socket of [launched.control, ...launched.lanes]) socket.destroy()
     launched.kill()
     await launched.exited
     const cleared = this.#clear(place, group)
@@ -106,22 +108,37 @@ export class Launchers implements AsyncDisposable {
   }
 
   async #start(): Promise<Started> {
-    const { folder, groups, slots, isRoot } = this.#options
+    const { folder, groups, slots } = this.#options
     const place = await folder.take(slots)
     const group = await groups.create()
-    const program = [...NO_STARTUP_FILES, '-c', BUBBLEWRAP_LAUNCHER, 'bash']
-    const parameters = [...program, folder.kit, programPath('bwrap'), SUPERVISOR_PATH]
-    const entrances = group?.entrances ?? []
-    const launched = launch(
-      // A copy of the mounts that follows what is mounted on the host meanwhile, and never the other way round.
-      isRoot
-        ? {
-            file: programPath('unshare'),
-            parameters: ['--mount', '--propagation', 'slave', '/bin/bash', ...parameters, ...entrances],
-          }
-        : { file: '/bin/bash', parameters: [...parameters, ...entrances] },
-    )
-    launched.hold(false)
-    return { place, group, launched }
+    try {
+      const starter = await this.#openStarter()
+      const launched = await starter.start(group?.entrances ?? [])
+      launched.hold(false)
+      return { place, group, launched }
+    } catch (error) {
+      await this.#clear(place, group)
+      throw error
+    }
+  }
+
+  /** One for all, while it lives. */
+  async #openStarter(): Promise<Starter> {
+    const { folder, isRoot } = this.#options
+    this.#starter ??= Starter.open({ folder: folder.path, isRoot })
+    const opened = this.#starter
+    try {
+      const starter = await opened
+      if (starter.isAlive) return starter
+    } catch (error) {
+      this.#forget(opened)
+      throw error
+    }
+    this.#forget(opened)
+    return this.#openStarter()
+  }
+
+  #forget(starter: Promise<Starter>): void {
+    if (this.#starter === starter) this.#starter = undefined
   }
 }

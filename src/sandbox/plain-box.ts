@@ -12,7 +12,7 @@ import { OutputPipe } from './output-pipe.ts'
 import { isDead, killNow, LanePair, until } from './process-tree.ts'
 import type { PipePlace } from './program-folder.ts'
 import { rlimitLines } from './rlimits.ts'
-import { FIRST_RUNNER, LANE_WORD, RUNNER, supervisorProgram, VARIABLE } from './shell-programs.ts'
+import { FIRST_RUNNER, LANE_WORD, RUNNER, SUPERVISOR_COMMAND, supervisorProgram, VARIABLE } from './shell-programs.ts'
 
 export interface PlainStart {
   task: SandboxTask
@@ -22,7 +22,7 @@ export interface PlainStart {
   meter: DiskMeter
 }
 
-const LAUNCHER = `exec >"$1" 2>&1 || exit 97; cd "$2" || exit 97; exec /bin/sh -c 'eval "$${VARIABLE.supervisor}"'`
+const LAUNCHER = `exec >"$1" 2>&1 || exit 97; cd "$2" || exit 97; exec /bin/sh -c '${SUPERVISOR_COMMAND}'`
 /** The supervisor, the terminator, two lanes. */
 const IDLE_PROCESSES = 4
 
@@ -61,7 +61,7 @@ class PlainBox implements Box {
 
   constructor({ task, state, meter }: PlainStart, launched: Launched, output: OutputPipe) {
     this.control = new ControlChannel(launched.control)
-    this.terminator = launched.terminator
+    this.terminator = launched.control
     this.lanes = launched.lanes
     this.output = output
     this.exited = launched.exited
@@ -90,6 +90,10 @@ class PlainBox implements Box {
     return this.#pair?.areThere() ?? true
   }
 
+  isThere(): boolean {
+    return !isDead(this.#pid)
+  }
+
   kill(): void {
     // The group of the leader that we have not waited for: its number cannot be anyone else's.
     if (!isDead(this.#pid)) killNow(-this.#pid)
@@ -103,7 +107,6 @@ class PlainBox implements Box {
   }
 
   async release(): Promise<void> {
-    this.terminator.destroy()
     for (const lane of this.lanes) lane.destroy()
     this.control.close()
     this.output[Symbol.dispose]()

@@ -7,9 +7,8 @@ const FOLDERS = ['/usr/bin', '/bin', '/usr/sbin', '/sbin', '/usr/local/bin'] as 
 
 const PACKAGE: Readonly<Record<string, string>> = {
   bwrap: 'bubblewrap',
+  perl: 'perl',
   setpriv: 'util-linux',
-  unshare: 'util-linux',
-  mount: 'mount',
   mkfifo: 'coreutils',
   bash: 'bash',
   socat: 'socat',

@@ -1,9 +1,8 @@
 /**
- * The three small shell programs of a task, outermost first:
+ * The two small shell programs of a task, started by the launcher that has become bwrap (starter-program.ts), outermost first:
  *
- *   launcher    outside; enters the cgroups, waits for a task, drops to its uid, becomes bwrap
- *   supervisor  inside; two lanes that take turns, each of which starts a runner when it is told to, by a socket of its own, and
- *               reports by another how the runner ended
+ *   supervisor  two lanes that take turns, each of which starts a runner when it is told to, by a socket of its own, and reports by
+ *               another how the runner ended
  *   runner      one per step, a fresh bash: waits for its step, which it reads from its lane's socket, brings back what earlier
  *               steps left behind, runs it, leaves its own. It is started as soon as it is known that a step will follow, while
  *               the step before still runs in the other lane: to start a bash takes longer than most commands
@@ -30,34 +29,11 @@ export const VARIABLE = {
   step: 'ASSISTANT_STEP',
 } as const
 
-/** What the launcher is told of a task, each followed by NUL; '' for what it has not. */
-export const HANDOVER = ['pipe', 'arguments', 'folder', 'uid', 'point', 'network', 'networkpoint'] as const
-
 /** A bash whose stdin is a socket takes itself for a remote login's, and would run the .bashrc of whoever it belongs to. */
 export const NO_STARTUP_FILES = ['--norc', '--noprofile'] as const
 
-/**
- * Started before there is a task: it enters the cgroups, which can take the kernel 30 ms, and waits. Its end of the wait is
- * the end of the program. Arguments: kit folder, bwrap, shell inside, cgroup.procs files …
- * Descriptors: 0 the terminator's socket, 3 that of the reports, by which the task comes first (HANDOVER), 4 and 5 the lanes';
- * all others are closed.
- */
-export const BUBBLEWRAP_LAUNCHER = `
-kit=$1 bwrap=$2 inner=$3 PATH=/usr/bin:/bin:/usr/sbin:/sbin
-shift 3
-for REPLY in /proc/$$/fd/*; do REPLY=\${REPLY##*/}; if [[ $REPLY -gt 5 ]]; then eval "exec $REPLY>&-"; fi; done
-trouble=
-for group; do echo $$ >"$group" || trouble="cannot enter $group"; done
-exec 7<"$kit/seccomp" 8</bin/sh 9<"$kit/passwd" 10<"$kit/group" 11<"$kit/hosts" || trouble="cannot read $kit"
-for name in ${HANDOVER.join(' ')}; do IFS= read -r -d '' "$name" <&3 || exit 0; done
-exec >"$pipe" 2>&1 6<"$arguments" || exit 97
-if [[ $trouble ]]; then echo "$trouble"; exit 97; fi
-set -- "$bwrap" --args 6 -- "$inner" -c 'eval "$${VARIABLE.supervisor}"'
-if [[ ! $uid ]]; then exec -c "$@"; fi
-if [[ $network ]]; then mount --no-mtab --bind "$network" "$networkpoint" || exit 97; fi
-mount --no-mtab --bind "$folder" "$point" || exit 97
-exec -c setpriv --reuid="$uid" --regid="$uid" --clear-groups --no-new-privs --inh-caps=-all --bounding-set=-all "$@"
-`
+/** What the program of the supervisor is started with: its text is in its environment. */
+export const SUPERVISOR_COMMAND = `eval "$${VARIABLE.supervisor}"`
 
 const TAB = '\t'
 
@@ -114,8 +90,8 @@ const TERMINATE_GROUP = '[ "$word" = again ] || { kill -s TERM -- 0; kill -s CON
 /**
  * Ends with its lanes, which end with their sockets. A lane answers "next <number>", when that runner has ended, with
  * "ended <number> <status> <marker> <processes>", and "count" with "count <processes>"; what is meant for a runner begins with
- * neither, and what a runner that was killed has left there is passed over: a step has no tabs. The terminator has a socket of its
- * own: its lines mean TERM to everything inside (TERMINATE), its end means KILL, so nothing outlives the program. Signals go out
+ * neither, and what a runner that was killed has left there is passed over: a step has no tabs. The terminator reads what is
+ * said by the socket of the reports: TERM to everything inside (TERMINATE); its end means KILL, so nothing outlives the program. Signals go out
  * from inside the process namespace: no race with reused process ids.
  *
  * A signal ends the reading of a line, but not the lane: after TERM to everything it still tells who is left.
@@ -128,7 +104,7 @@ export function supervisorProgram(options: SupervisorOptions): string {
   return `
 ${reach === 'namespace' ? MUST_BE_INSIDE : ''}
 ${rlimits.join('\n')}
-exec 6<&0 7>&1 </dev/null
+exec 7>&1 </dev/null
 trap : TERM HUP INT
 runner=$${VARIABLE.runner}
 unset ${VARIABLE.supervisor} ${VARIABLE.runner}
@@ -138,8 +114,8 @@ unset ${VARIABLE.supervisor} ${VARIABLE.runner}
     ${reach === 'namespace' ? TERMINATE : TERMINATE_GROUP}
   done
   kill -s KILL -- ${everyone}
-} <&6 3>&- 4>&- 5>&- 6>&- 7>&- 8>&- 9>&- >/dev/null 2>&1 &
-exec 6>&- 8>&- 9>&-
+} <&3 3>&- 4>&- 5>&- 7>&- 8>&- 9>&- >/dev/null 2>&1 &
+exec 8>&- 9>&-
 ${hasNetwork ? START_NETWORK : ''}
 lane() {
   trap 'signalled=1' TERM HUP INT

@@ -48,8 +48,9 @@ export class TaskSession implements SandboxSession {
     })
   }
 
+  /** As it is now: of an end we hear only in a later turn of the loop. */
   get isAlive(): boolean {
-    return this.#isAlive
+    return this.#isAlive && this.#options.box.isThere()
   }
 
   async run(plan: ApprovedPlan, index: number, options: StepOptions): Promise<StepEnd> {

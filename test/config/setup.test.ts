@@ -57,7 +57,7 @@ const recorded = (name: string) => `echo "${name} $*" >> ${folder}/calls`
 
 describe('the set-up', () => {
   it('installs the packages of the lock file once, and again when it has changed; else it does and says nothing', () => {
-    for (const name of ['bwrap', 'socat']) program(name)
+    for (const name of ['bwrap', 'perl', 'socat']) program(name)
     program('apt-get', recorded('apt-get'))
     const once = 'npm ci --include=dev --no-audit --no-fund --loglevel=error\n'
     expect(run().did).toBe(once)
@@ -78,6 +78,7 @@ describe('the set-up', () => {
     'as root installs what is missing through the package manager, and keeps stdout for the program',
     () => {
       program('bwrap')
+      program('perl')
       program('apt-get', `${recorded('apt-get')}; case "$*" in install*) : > ${folder}/socat;; esac`)
       const { status, stdout, did, stderr } = run()
       expect({ status, stdout }).toEqual({ status: 0, stdout: '' })
@@ -91,12 +92,13 @@ describe('the set-up', () => {
     program('sudo', 'exit 1')
     const { status, stderr } = run()
     expect(status).toBe(0)
-    expect(stderr).toContain('Run: sudo apt-get install bubblewrap socat')
+    expect(stderr).toContain('Run: sudo apt-get install bubblewrap perl socat')
     expect(stderr).toContain('until then no task can run: there is no sandbox')
+    expect(stderr).toContain('until then no task can run: nothing starts its sandbox')
     expect(stderr).toContain('until then no task can be given the network')
   })
 
   it('names the packages where it knows no package manager', () => {
-    expect(run().stderr).toContain('Still missing: bubblewrap, socat')
+    expect(run().stderr).toContain('Still missing: bubblewrap, perl, socat')
   })
 })

@@ -114,7 +114,8 @@ export const PROBES: readonly Probe[] = [
   },
   {
     name: "opens the first process's sockets",
-    command: 'for n in 0 3 4 5; do (exec 5<>/proc/1/fd/$n) 2>/dev/null && echo OPEN $n; done; true',
+    command:
+      'for n in 0 3 4 5; do [ ! /proc/1/fd/$n -ef /dev/null ] && (exec 5<>/proc/1/fd/$n) 2>/dev/null && echo OPEN $n; done; true',
     contained: NOTHING,
   },
   {
