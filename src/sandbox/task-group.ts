@@ -1,4 +1,4 @@
-import { existsSync, readFileSync, writeFileSync } from 'node:fs'
+import { closeSync, existsSync, openSync, readFileSync, readSync, writeFileSync } from 'node:fs'
 import { rmdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { SandboxLimits } from '../ports/sandbox.ts'
@@ -25,6 +25,7 @@ const OWN_PROCESSES = 7
 /** The group of one task, in every tree that can be used. */
 export class TaskGroup {
   readonly #folders: readonly GroupFolder[]
+  readonly #counterFiles: CounterFile[] = []
   #counters: { read: () => number; breach: Breach }[] = []
 
   constructor(folders: readonly GroupFolder[]) {
@@ -102,6 +103,7 @@ export class TaskGroup {
 
   /** After `gone`. Memory that a file system still holds may keep a group for a moment: the sweep takes what is left. */
   async remove(): Promise<void> {
+    for (const file of this.#counterFiles.splice(0)) file.close()
     await Promise.all(this.#folders.map((folder) => rmdir(folder.path).catch(() => undefined)))
   }
 
@@ -112,24 +114,35 @@ export class TaskGroup {
   #kills(): () => number {
     const folder = this.#with('memory')
     if (folder === undefined) return never
-    const file = join(folder.path, folder.version === 1 ? 'memory.oom_control' : 'memory.events')
-    return () => counterIn(readText(file), 'oom_kill')
+    const file = this.#counterFile(folder, folder.version === 1 ? 'memory.oom_control' : 'memory.events')
+    return () => counterIn(file.read(), 'oom_kill')
   }
 
   #refusedForks(): () => number {
     const folder = this.#with('pids')
     if (folder === undefined) return never
-    return () => counterIn(readText(join(folder.path, 'pids.events')), 'max')
+    const file = this.#counterFile(folder, 'pids.events')
+    return () => counterIn(file.read(), 'max')
   }
 
   /** Microseconds above the limit. A tree of version 2 counts time even without its controller. */
   #overtime(cpuSeconds: number): () => number {
     const allowed = cpuSeconds * 1e6
     const second = this.#folders.find((folder) => folder.version === 2)
-    if (second !== undefined) return () => counterIn(readText(join(second.path, 'cpu.stat')), 'usage_usec') - allowed
+    if (second !== undefined) {
+      const file = this.#counterFile(second, 'cpu.stat')
+      return () => counterIn(file.read(), 'usage_usec') - allowed
+    }
     const first = this.#with('cpuacct')
-    if (first !== undefined) return () => Number(readText(join(first.path, 'cpuacct.usage'))) / 1e3 - allowed
-    return never
+    if (first === undefined) return never
+    const file = this.#counterFile(first, 'cpuacct.usage')
+    return () => Number(file.read()) / 1e3 - allowed
+  }
+
+  #counterFile(folder: GroupFolder, name: string): CounterFile {
+    const file = openCounterFile(join(folder.path, name))
+    this.#counterFiles.push(file)
+    return file
   }
 
   #with(controller: string): GroupFolder | undefined {
@@ -172,6 +185,29 @@ function never(): number {
   return 0
 }
 
+interface CounterFile {
+  /** As it is now; '' when it cannot be read, or the group is gone. */
+  read(): string
+  close(): void
+}
+
+const counterText = Buffer.allocUnsafe(4096)
+
+/** Kept open: it is read after every step, and to open it takes longer. */
+function openCounterFile(path: string): CounterFile {
+  const descriptor = attempt(() => openSync(path, 'r'))
+  return {
+    read() {
+      if (descriptor === undefined) return ''
+      const bytes = attempt(() => readSync(descriptor, counterText, 0, counterText.length, 0)) ?? 0
+      return counterText.toString('latin1', 0, bytes)
+    },
+    close() {
+      if (descriptor !== undefined) closeSync(descriptor)
+    },
+  }
+}
+
 /** Of lines "name value". */
 function counterIn(text: string, name: string): number {
   const line = text.split('\n').find((candidate) => candidate.startsWith(`${name} `))
@@ -179,10 +215,14 @@ function counterIn(text: string, name: string): number {
 }
 
 function readText(path: string): string {
+  return attempt(() => readFileSync(path, 'latin1')) ?? ''
+}
+
+function attempt<T>(work: () => T): T | undefined {
   try {
-    return readFileSync(path, 'latin1')
+    return work()
   } catch {
     // The group is gone: it counts nothing any more.
-    return ''
+    return undefined
   }
 }
