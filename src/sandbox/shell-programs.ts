@@ -181,7 +181,7 @@ const SAVE = [
   '{ builtin set +euvx; } 2>/dev/null',
   'builtin set -- "$1" "$2" "$__assistant_left"',
   `{ __assistant_state "$2"; } >|"$${VARIABLE.state}/shell" 2>/dev/null`,
-  `{ IFS= builtin read -r -d "" __assistant_now <"$${VARIABLE.state}/shell"; IFS= builtin read -r -d "" __assistant_new <"$3.new"; } 2>/dev/null`,
+  `{ builtin mapfile -d "" __assistant_now <"$${VARIABLE.state}/shell"; builtin mapfile -d "" __assistant_new <"$3.new"; } 2>/dev/null`,
   `if [[ $__assistant_now == "$__assistant_new" ]]; then : >|"$${VARIABLE.state}/shell"; fi`,
   'builtin echo 1 >|"$3"',
   '__assistant_saved=1',
