@@ -1,4 +1,4 @@
-import { chownSync, existsSync, rmSync, writeFileSync } from 'node:fs'
+import { chownSync, existsSync } from 'node:fs'
 import type { Writable } from 'node:stream'
 import { SandboxError, type SandboxTask } from '../ports/sandbox.ts'
 import type { Box } from './box.ts'
@@ -34,12 +34,11 @@ const MOUNT_POINTS = ['/mnt', '/media', '/srv', '/opt', '/tmp'] as const
 /** Starts the sandbox of a task; settles when its supervisor is ready. Throws SandboxError with what bwrap complained about. */
 export async function startBubblewrap(start: BoxStart): Promise<Box> {
   const { task, meter, owner, network, launcher } = start
-  const { group, place, launched } = launcher
+  const { group, pipe, launched } = launcher
   const points = owner === null ? null : choosePoints([task.directory, network ?? '/'])
-  writeArguments(start, points)
   group?.limit(task.limits)
-  if (owner !== null) chownSync(place.pipe, owner.uid, owner.gid)
-  const output = new OutputPipe(place.pipe)
+  if (owner !== null) chownSync(pipe, owner.uid, owner.gid)
+  const output = new OutputPipe(pipe)
   const complaint = collectComplaint(output)
   const counted: ReadonlySet<SummedLimit> = group?.counts ?? new Set()
   const missing = new Set(SUMMED_LIMITS.filter((limit) => !counted.has(limit)))
@@ -49,8 +48,6 @@ export async function startBubblewrap(start: BoxStart): Promise<Box> {
   handOver(start, points)
   box.lanes[0].write(LANE_WORD.next(FIRST_RUNNER))
   const hasStarted = await isReady(box.control, output)
-  // bwrap has read them: values that tasks are given are not left on the disk.
-  rmSync(place.arguments, { force: true })
   if (hasStarted) {
     box.remember()
     return box
@@ -155,21 +152,28 @@ function choosePoints(folders: readonly string[]): Points {
   return { task, network }
 }
 
-function handOver({ owner, launcher, task, network }: BoxStart, points: Points | null): void {
+function handOver(start: BoxStart, points: Points | null): void {
+  const { owner, launcher, task, network } = start
+  const args = Buffer.from(
+    argumentsOf(start, points)
+      .map((word) => `${word}\0`)
+      .join(''),
+  )
   const words: Record<(typeof HANDOVER)[number], string> = {
-    pipe: launcher.place.pipe,
-    arguments: launcher.place.arguments,
+    pipe: launcher.pipe,
     folder: task.directory,
     uid: owner === null ? '' : String(owner.uid),
     point: points?.task ?? '',
     network: points === null ? '' : (network ?? ''),
-    networkpoint: points?.network ?? '',
+    networkPoint: points?.network ?? '',
+    argumentBytes: String(args.length),
   }
   launcher.launched.control.write(HANDOVER.map((name) => `${words[name]}\0`).join(''))
+  launcher.launched.control.write(args)
 }
 
-function writeArguments(start: BoxStart, points: Points | null): void {
-  const words = bubblewrapArguments({
+function argumentsOf(start: BoxStart, points: Points | null): string[] {
+  return bubblewrapArguments({
     source: points?.task ?? start.task.directory,
     network: start.network === null ? null : (points?.network ?? start.network),
     scratchBytes: start.task.limits.scratchBytes,
@@ -177,5 +181,4 @@ function writeArguments(start: BoxStart, points: Points | null): void {
     rlimits: rlimitLines(start.task.limits, start.launcher.group?.counts ?? new Set()),
     hasFilter: start.hasFilter,
   })
-  writeFileSync(start.launcher.place.arguments, `${words.join('\0')}\0`, { mode: 0o600 })
 }

@@ -9,7 +9,7 @@ import { DiskMeter } from './disk-meter.ts'
 import { emptySandbox } from './empty-sandbox.ts'
 import { Launchers } from './launchers.ts'
 import { type NetworkOptions, NetworkProxy } from './network-proxy.ts'
-import { type PipePlace, ProgramFolder } from './program-folder.ts'
+import { ProgramFolder } from './program-folder.ts'
 import { programPath } from './programs.ts'
 import { seccompFilter } from './seccomp.ts'
 import { TaskGroups } from './task-groups.ts'
@@ -83,8 +83,7 @@ class BubblewrapSandbox implements Sandbox {
     try {
       const launcher = await this.#launchers.take()
       held.defer(() => launcher.release())
-      const { place } = launcher
-      const proxy = request === null ? null : held.use(await this.#openNetwork(task, request, place))
+      const proxy = request === null ? null : held.use(await this.#openNetwork(task, request, launcher.pipe))
       const box = await startBubblewrap({
         task,
         owner: this.owner(task.taskId),
@@ -109,10 +108,10 @@ class BubblewrapSandbox implements Sandbox {
     await this.#launchers[Symbol.asyncDispose]()
   }
 
-  #openNetwork(task: SandboxTask, request: NetworkRequest, place: PipePlace): Promise<NetworkProxy> {
+  #openNetwork(task: SandboxTask, request: NetworkRequest, pipe: string): Promise<NetworkProxy> {
     programPath('socat')
     const { network = { allowedHosts: null }, logger } = this.#options
-    const folder = `${place.arguments}-network`
+    const folder = `${pipe}-network`
     return NetworkProxy.start({ ...network, logger, folder, taskId: task.taskId, planHosts: request.hosts })
   }
 

@@ -1,12 +1,13 @@
-/** Launchers started before there is a task for them: a program, its cgroups and its place, for one task and never a second. */
+/** Launchers started before there is a task for them: a program, its cgroups and its pipe, for one task and never a second. */
 import type { Launched } from './launch.ts'
-import type { PipePlace, ProgramFolder } from './program-folder.ts'
+import type { ProgramFolder } from './program-folder.ts'
 import { Starter } from './starter.ts'
 import type { TaskGroup } from './task-group.ts'
 import type { TaskGroups } from './task-groups.ts'
 
 interface Started {
-  place: PipePlace
+  /** Path of the named pipe for what its task prints. */
+  pipe: string
   group: TaskGroup | undefined
   launched: Launched
 }
@@ -86,22 +87,22 @@ export class Launchers implements AsyncDisposable {
     void cleared.then(() => this.#isPrepared && this.prepare())
   }
 
-  async #end({ launched, place, group }: Started): Promise<{ cleared: Promise<void> }> {
+  async #end({ launched, pipe, group }: Started): Promise<{ cleared: Promise<void> }> {
     launched.hold(true)
     for (const socket of [launched.control, ...launched.lanes]) socket.destroy()
     launched.kill()
     await launched.exited
-    const cleared = this.#clear(place, group)
+    const cleared = this.#clear(pipe, group)
     this.#clearing.add(cleared)
     void cleared.then(() => this.#clearing.delete(cleared))
     return { cleared }
   }
 
   /** The kernel takes its time over a cgroup, and nobody who waits for the end of a task has to. */
-  async #clear(place: PipePlace, group: TaskGroup | undefined): Promise<void> {
+  async #clear(pipe: string, group: TaskGroup | undefined): Promise<void> {
     await group?.remove()
     try {
-      this.#options.folder.giveBack(place)
+      this.#options.folder.giveBack(pipe)
     } catch {
       // Somebody removed it; the next task gets another.
     }
@@ -109,15 +110,15 @@ export class Launchers implements AsyncDisposable {
 
   async #start(): Promise<Started> {
     const { folder, groups, slots } = this.#options
-    const place = await folder.take(slots)
+    const pipe = await folder.take(slots)
     const group = await groups.create()
     try {
       const starter = await this.#openStarter()
       const launched = await starter.start(group?.entrances ?? [])
       launched.hold(false)
-      return { place, group, launched }
+      return { pipe, group, launched }
     } catch (error) {
-      await this.#clear(place, group)
+      await this.#clear(pipe, group)
       throw error
     }
   }

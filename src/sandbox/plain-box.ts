@@ -10,13 +10,13 @@ import { collectComplaint, isReady, type Launched, launch } from './launch.ts'
 import { LimitWatch } from './limit-watch.ts'
 import { OutputPipe } from './output-pipe.ts'
 import { isDead, killNow, LanePair, until } from './process-tree.ts'
-import type { PipePlace } from './program-folder.ts'
 import { rlimitLines } from './rlimits.ts'
 import { FIRST_RUNNER, LANE_WORD, RUNNER, SUPERVISOR_COMMAND, supervisorProgram, VARIABLE } from './shell-programs.ts'
 
 export interface PlainStart {
   task: SandboxTask
-  place: PipePlace
+  /** Path of the named pipe for what it prints. */
+  pipe: string
   /** A new folder for what steps hand on. Its path is in the environment of every process of the task, and marks them. */
   state: string
   meter: DiskMeter
@@ -28,11 +28,11 @@ const IDLE_PROCESSES = 4
 
 /** A process group instead of a sandbox. Throws SandboxError when not even that starts. */
 export async function startPlain(start: PlainStart): Promise<Box> {
-  const output = new OutputPipe(start.place.pipe)
+  const output = new OutputPipe(start.pipe)
   const complaint = collectComplaint(output)
   const launched = launch({
     file: '/bin/sh',
-    parameters: ['-c', LAUNCHER, 'sh', start.place.pipe, start.task.directory],
+    parameters: ['-c', LAUNCHER, 'sh', start.pipe, start.task.directory],
     environment: environmentOf(start),
     isLeader: true,
   })

@@ -8,11 +8,6 @@ import { programPath } from './programs.ts'
 import { isLeftover, runName } from './run-name.ts'
 import { seccompFilter } from './seccomp.ts'
 
-export interface PipePlace {
-  pipe: string
-  arguments: string
-}
-
 const PLACES = 'cgroup-places'
 
 const KIT = {
@@ -26,7 +21,7 @@ export class ProgramFolder {
   readonly #stateDirectory: string
   readonly #places: readonly string[]
   readonly path: string
-  readonly #free: PipePlace[] = []
+  readonly #free: string[] = []
   #made = 0
   #making: Promise<void> = Promise.resolve()
 
@@ -41,17 +36,17 @@ export class ProgramFolder {
     return join(this.path, 'kit')
   }
 
-  /** A named pipe and a place for arguments that no other task uses now. */
-  async take(atOnce: number): Promise<PipePlace> {
+  /** A named pipe that no other task uses now. */
+  async take(atOnce: number): Promise<string> {
     const making = this.#making.then(() => (this.#free.length === 0 ? this.#make(Math.max(1, atOnce)) : undefined))
     this.#making = making.catch(() => undefined)
     await making
     return this.#free.pop() ?? this.take(atOnce)
   }
 
-  giveBack(place: PipePlace): void {
-    emptyPipe(place.pipe)
-    this.#free.push(place)
+  giveBack(pipe: string): void {
+    emptyPipe(pipe)
+    this.#free.push(pipe)
   }
 
   /** Where programs that are gone had their cgroups, as they wrote it down. */
@@ -80,11 +75,7 @@ export class ProgramFolder {
 
   async #make(count: number): Promise<void> {
     if (this.#made === 0) this.#makeKit()
-    const places = Array.from({ length: count }, (_, index) => ({
-      pipe: join(this.path, `pipe-${this.#made + index}`),
-      arguments: join(this.path, `arguments-${this.#made + index}`),
-    }))
-    const pipes = places.map(({ pipe }) => pipe)
+    const pipes = Array.from({ length: count }, (_, index) => join(this.path, `pipe-${this.#made + index}`))
     const result = await execa(programPath('mkfifo'), ['-m', '600', '--', ...pipes], {
       reject: false,
       env: {},
@@ -92,7 +83,7 @@ export class ProgramFolder {
     })
     if (result.exitCode !== 0) throw new SandboxError('state_directory', `cannot make a named pipe: ${result.stderr}`)
     this.#made += count
-    this.#free.push(...places)
+    this.#free.push(...pipes)
   }
 
   #makeKit(): void {

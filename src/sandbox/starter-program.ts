@@ -13,8 +13,11 @@
  * Every word is followed by NUL. A launcher's channels are sockets that the starter connects to the program, one after the other.
  */
 
-/** What a launcher is told of its task, through the first of its channels; '' for what it has not. */
-export const HANDOVER = ['pipe', 'arguments', 'folder', 'uid', 'point', 'network', 'networkpoint'] as const
+/**
+ * What a launcher is told of its task, through the first of its channels; '' for what it has not. Behind it comes what bwrap is to be told, as
+ * many bytes as said.
+ */
+export const HANDOVER = ['pipe', 'folder', 'uid', 'point', 'network', 'networkPoint', 'argumentBytes'] as const
 
 /** The reports and the terminator's words; the lanes'. Descriptors 3, 4 and 5 of the launcher, and of who is inside. */
 export const CHANNELS = 3
@@ -45,6 +48,8 @@ use Socket;
 
 my ($bwrap, $inner, $command, $unshare, $mount) = @ARGV;
 my ($NEW_MOUNTS, $BIND, $SLAVE_BELOW) = (0x20000, 0x1000, 0x4000 | 0x80000);
+# What a pipe holds by itself, and the call for more.
+my ($ROOM, $SET_PIPE_SIZE) = (65536, 1031);
 my $trouble = '';
 $/ = "\\0";
 
@@ -86,10 +91,10 @@ sub launch {
   my @kit = ('kit/seccomp', '/bin/sh', 'kit/passwd', 'kit/group', 'kit/hosts');
   hand_on_file(7 + $_, $kit[$_]) for 0 .. $#kit;
 
-  my ($pipe, $arguments, $folder, $uid, $point, $network, $network_point) = map { word_of($channels->[0]) } 1 .. ${HANDOVER.length};
+  my ($pipe, $folder, $uid, $point, $network, $network_point, $bytes) = map { word_of($channels->[0]) } 1 .. ${HANDOVER.length};
   hand_on_file(1, $pipe, POSIX::O_WRONLY());
   hand_on(2, 1);
-  hand_on_file(6, $arguments);
+  hand_on_arguments($channels->[0], $bytes);
   chdir '/';
   complain() if $trouble;
   bind_to($network, $network_point) if $network ne '';
@@ -118,6 +123,16 @@ sub hand_on_file {
   my $descriptor = POSIX::open($path, $mode // POSIX::O_RDONLY()) // return note("cannot open $path");
   hand_on($as, $descriptor);
   POSIX::close($descriptor);
+}
+
+# In a pipe, which has to hold them all: nobody reads before bwrap does. They are on no disk, and on no command line.
+sub hand_on_arguments {
+  my ($channel, $bytes) = @_;
+  my ($arguments, $end, $start);
+  read($channel, $arguments, $bytes) == $bytes or POSIX::_exit(0);
+  pipe($end, $start) && ($bytes <= $ROOM || fcntl($start, $SET_PIPE_SIZE, 0 + $bytes)) && syswrite($start, $arguments) == $bytes
+    or note('cannot tell bwrap what to do');
+  hand_on(6, fileno $end);
 }
 
 # A copy that follows what is mounted on the host meanwhile, and never the other way round.

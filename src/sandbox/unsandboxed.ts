@@ -62,15 +62,15 @@ class Unsandboxed implements Sandbox {
   async open(task: SandboxTask, _plan: ApprovedPlan): Promise<SandboxSession> {
     const { clock, graceMs, logger, slots } = this.#options
     logger.warn({ taskId: task.taskId }, `[TASK ${task.taskId}] runs WITHOUT a sandbox`)
-    const place = await this.#folder.take(slots)
+    const pipe = await this.#folder.take(slots)
     const state = await mkdtemp(join(this.#folder.path, 'state-'))
     mkdirSync(join(state, 'shell-state'))
     const giveBack = async () => {
-      this.#folder.giveBack(place)
+      this.#folder.giveBack(pipe)
       await rm(state, { recursive: true, force: true })
     }
     try {
-      const box = await startPlain({ task, place, state, meter: this.#meter })
+      const box = await startPlain({ task, pipe, state, meter: this.#meter })
       return new TaskSession({ box, clock, graceMs, limits: task.limits, onGone: giveBack })
     } catch (error) {
       await giveBack()

@@ -218,6 +218,13 @@ export function sandboxContract(name: string, makeBench: (options?: BenchOptions
       }
     })
 
+    it('gives an environment that is larger than a pipe', async () => {
+      const long = 'x'.repeat(100_000)
+      const { run } = start({ environment: { ONE: long, OTHER: long } })
+      const { outputs } = await run([`echo \${#ONE} \${#OTHER}`])
+      expect(outputs).toEqual(['100000 100000\n'])
+    })
+
     it('is disposed twice without harm, and runs nothing afterwards', async () => {
       const { run, session, dispose } = start()
       await run(['true'])
