@@ -45,6 +45,18 @@ describe('the starter', () => {
     expect(await session.run(approved(['true']), 0, STEP)).toEqual({ kind: 'exited', code: 0 })
   })
 
+  it.runIf(process.getuid?.() === 0)('keeps no more powers of root than it needs, and can gain none', async () => {
+    await using bench = taskBench(createBubblewrapSandbox)
+    await bench.run(['true'])
+    // dac_override, setgid, setuid, sys_admin: bits 1, 6, 7 and 21.
+    for (const { pid } of starters()) {
+      const status = readFileSync(`/proc/${pid}/status`, 'latin1')
+      expect(status).toMatch(/^NoNewPrivs:\t1$/m)
+      for (const set of ['CapPrm', 'CapEff', 'CapBnd']) expect(status).toContain(`${set}:\t00000000002000c2\n`)
+      for (const set of ['CapInh', 'CapAmb']) expect(status).toContain(`${set}:\t0000000000000000\n`)
+    }
+  })
+
   it('is out of reach of the terminal, where Ctrl-C is for the program', async () => {
     await using bench = taskBench(createBubblewrapSandbox)
     await bench.run(['true'])
