@@ -69,7 +69,7 @@ class BubblewrapSandbox implements Sandbox {
 
   async open(task: SandboxTask, plan: ApprovedPlan): Promise<SandboxSession> {
     const { session } = await this.#open(task, plan.plan.network)
-    return session
+    return session.prepare(plan)
   }
 
   start(task: SandboxTask): EmptySandbox {

@@ -18,7 +18,7 @@ export function emptySandbox({ starting, openAnew }: EmptySandboxOptions): Empty
       if (isOver) throw new Error('it was opened or ended already')
       isOver = true
       const session = await started
-      if (plan.plan.network === null && session?.isAlive) return session
+      if (plan.plan.network === null && session?.isAlive) return session.prepare(plan)
       await session?.[Symbol.asyncDispose]()
       return openAnew(plan)
     },

@@ -53,6 +53,12 @@ export class TaskSession implements SandboxSession {
     return this.#isAlive && this.#options.box.isThere()
   }
 
+  /** Said once, before the first step: the runner of the second starts while it is still being written down that the first begins. */
+  prepare(plan: ApprovedPlan): this {
+    if (plan.plan.commands.length > 1) this.#wantRunner(1)
+    return this
+  }
+
   async run(plan: ApprovedPlan, index: number, options: StepOptions): Promise<StepEnd> {
     const command = plan.plan.commands[index]
     if (command === undefined) throw new Error(`the plan has no step ${index}`)
@@ -98,13 +104,13 @@ export class TaskSession implements SandboxSession {
     return this.#options.box.lanes[this.#turn]
   }
 
-  /** One for the next step, in the lane whose turn it is; it may have one already. Answers its number. */
-  #wantRunner(): number {
-    const waiting = this.#runners[this.#turn]
+  /** One for the next step, in the lane whose turn it is, or in the one that is named; it may have one already. Answers its number. */
+  #wantRunner(lane: 0 | 1 = this.#turn): number {
+    const waiting = this.#runners[lane]
     if (waiting !== undefined) return waiting
     this.#lastRunner += 1
-    this.#runners[this.#turn] = this.#lastRunner
-    this.#lane.write(LANE_WORD.next(this.#lastRunner))
+    this.#runners[lane] = this.#lastRunner
+    this.#options.box.lanes[lane].write(LANE_WORD.next(this.#lastRunner))
     return this.#lastRunner
   }
 

@@ -59,7 +59,7 @@ class Unsandboxed implements Sandbox {
     return Promise.resolve(REPORT)
   }
 
-  async open(task: SandboxTask, _plan: ApprovedPlan): Promise<SandboxSession> {
+  async open(task: SandboxTask, plan: ApprovedPlan): Promise<SandboxSession> {
     const { clock, graceMs, logger, slots } = this.#options
     logger.warn({ taskId: task.taskId }, `[TASK ${task.taskId}] runs WITHOUT a sandbox`)
     const pipe = await this.#folder.take(slots)
@@ -71,7 +71,7 @@ class Unsandboxed implements Sandbox {
     }
     try {
       const box = await startPlain({ task, pipe, state, meter: this.#meter })
-      return new TaskSession({ box, clock, graceMs, limits: task.limits, onGone: giveBack })
+      return new TaskSession({ box, clock, graceMs, limits: task.limits, onGone: giveBack }).prepare(plan)
     } catch (error) {
       await giveBack()
       throw error

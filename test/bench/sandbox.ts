@@ -170,13 +170,13 @@ async function printing(stand: Stand): Promise<Figure[]> {
 }
 
 async function task(stand: Stand, commands: string[]): Promise<void> {
-  await using session = await open(stand)
   const plan = approved(commands)
+  await using session = await open(stand, plan)
   for (const index of commands.keys()) await step(session, plan, index)
 }
 
-function open({ sandbox, work }: Stand): Promise<SandboxSession> {
-  return sandbox.open({ taskId: 1, directory: work, environment: {}, limits: LIMITS }, approved(['true']))
+function open({ sandbox, work }: Stand, plan = approved(['true'])): Promise<SandboxSession> {
+  return sandbox.open({ taskId: 1, directory: work, environment: {}, limits: LIMITS }, plan)
 }
 
 function step(session: SandboxSession, plan: ApprovedPlan, index: number) {
