@@ -1,5 +1,5 @@
 /** FastAPI as one tunes it, with the same table and page, where it is installed in a virtual environment of this folder. */
-import { spawn } from 'node:child_process'
+import { spawn, spawnSync } from 'node:child_process'
 import { once } from 'node:events'
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
@@ -140,13 +140,14 @@ async function besideFastApi(): Promise<readonly Result[]> {
   await using durable = await startFastApi(join(app.home, 'durable.db'), 'full')
   await using quick = await startFastApi(join(app.home, 'quick.db'), 'normal')
   const port = Number(new URL(api.url).port)
+  const peer = versionedName()
   const compare = (name: string, request: string, theirs: Theirs): Promise<Figure> =>
     versus({
       name,
       unit: '/s',
       rounds: ROUNDS,
       ours: async () => (await load({ port, request, seconds: SECONDS })).rate,
-      peer: { name: NAME, measure: async () => (await load({ request, ...theirs, seconds: SECONDS })).rate },
+      peer: { name: peer, measure: async () => (await load({ request, ...theirs, seconds: SECONDS })).rate },
     })
   const goal = { of: 'ratio', atLeast: 4 } as const
   const whole = { port: durable.port, request: GET.replace('/tasks', '/whole') }
@@ -156,6 +157,12 @@ async function besideFastApi(): Promise<readonly Result[]> {
     { ...(await compare('POST /tasks', POST, durable)), goal, note: 'both on disk' },
     { ...(await compare('POST /tasks', POST, quick)), note: 'ours on disk, theirs not yet' },
   ]
+}
+
+/** Old ones are several times slower. */
+function versionedName(): string {
+  const { stdout } = spawnSync(PYTHON, ['-c', 'import fastapi; print(fastapi.__version__)'], { encoding: 'utf8' })
+  return `${NAME} ${stdout.trim()}`
 }
 
 async function startFastApi(file: string, synchronous: Synchronous): Promise<Theirs & AsyncDisposable> {
