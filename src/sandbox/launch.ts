@@ -31,7 +31,6 @@ export interface LaunchOptions {
 const MAX_COMPLAINT_BYTES = 4096
 
 /**
- * Spawned by this thread, the main one: --die-with-parent follows the thread, not the process.
  * Nothing of execa's own buffering, time limits or stream waiting is used: a grandchild that holds a pipe must not hold us.
  */
 export function launch({ file, parameters, environment = {}, isLeader = false }: LaunchOptions): Launched {

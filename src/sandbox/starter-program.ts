@@ -111,13 +111,13 @@ sub enter {
   open($file, '>', $_[0]) && syswrite($file, $$) or note("cannot enter $_[0]");
 }
 
-# Whatever is open above 11 perl has opened, and closes before it becomes another program.
+# What perl has opened, above 11, it closes before it becomes another program; not this.
 sub hand_on {
   my ($as, $descriptor) = @_;
   POSIX::dup2($descriptor, $as) // note("cannot hand on descriptor $as");
 }
 
-# Not these: perl knows nothing of them.
+# What POSIX has opened perl would leave open.
 sub hand_on_file {
   my ($as, $path, $mode) = @_;
   my $descriptor = POSIX::open($path, $mode // POSIX::O_RDONLY()) // return note("cannot open $path");
@@ -162,7 +162,7 @@ sub note {
 }
 
 sub complain {
-  syswrite STDERR, "$trouble\n";
+  syswrite STDERR, "$trouble\\n";
   POSIX::_exit(97);
 }
 `

@@ -125,8 +125,12 @@ export class Starter implements AsyncDisposable {
       const pid = this.#pids.shift() ?? 0
       const channels = this.#channels.splice(0, CHANNELS)
       const waiting = this.#waiting.shift()
-      if (pid > 0) waiting?.resolve(this.#launched(pid, channels))
-      else waiting?.reject(new SandboxError('sandbox_start', 'no process can be started: there are too many'))
+      if (pid > 0) {
+        waiting?.resolve(this.#launched(pid, channels))
+        continue
+      }
+      for (const channel of channels) channel.destroy()
+      waiting?.reject(new SandboxError('sandbox_start', 'no process can be started: there are too many'))
     }
     this.#hold()
   }

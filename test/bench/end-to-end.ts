@@ -1,6 +1,6 @@
 /**
  * A request in a chat, a plan from the model, three commands, the result in the chat, by the real program in its sandbox; beside a
- * Python worker that polls each second and runs the same commands without one. The model answers at once.
+ * Python worker that polls each second and runs the same commands without one, in turns. The model answers at once.
  */
 import { join } from 'node:path'
 import { setTimeout as wait } from 'node:timers/promises'
@@ -9,90 +9,110 @@ import { freePort } from '../e2e/program.ts'
 import { startOllamaServer } from '../fakes/ollama-server.ts'
 import { type SlackServer, startSlackServer } from '../fakes/slack-server.ts'
 import { addChannel } from '../fakes/slack-server-state.ts'
-import type { Bench, Result } from './figure.ts'
-import { quantile, single, spreadOf } from './measure.ts'
+import type { Bench, Result, Skipped } from './figure.ts'
+import { msOf, rateOf, versus } from './measure.ts'
 import { probedHome, startProgram } from './probe.ts'
 import { startPythonPoller } from './python-worker.ts'
 import { temporaryFolder } from './stand.ts'
 
 const COMMANDS = ['echo one > one.txt', 'ls', 'wc -c one.txt']
 const PLAN = JSON.stringify({ commands: COMMANDS, summary: 'Writes a file and counts it.' })
-const SAMPLES = 15
+const SAMPLES = 12
+const BURSTS = 5
 const TOGETHER = 40
 const SLOTS = 2
+const POLLER = 'a Python worker that polls'
+/** As long apart as people's requests: what follows a result, files and reactions, is over when the next one comes. */
+const pause = (sample: number) => wait(137 * (sample % 6))
 
-interface Measured {
-  ms: readonly number[]
-  perSecond: number
+interface Side extends AsyncDisposable {
+  /** From a request to its result in the chat. */
+  ask(): Promise<number>
+  /** Tasks a second, when so many come at once. */
+  burst(): Promise<number>
 }
 
 export const bench: Bench = {
   async run(): Promise<readonly Result[]> {
-    const ours = await measureOurs()
-    const python = await measurePython()
+    const python = await startPython()
     if ('skipped' in python) return [python]
-    const name = 'a Python worker that polls'
+    await using theirs = python
+    await using ours = await startOurs()
     return [
-      {
+      await versus({
         name: 'request to result in the chat',
         unit: 'ms',
-        ours: spreadOf(ours.ms),
-        peer: { name, ...spreadOf(python.ms) },
-        ratio: single(quantile(ours.ms, 0.5) / quantile(python.ms, 0.5)),
+        rounds: SAMPLES,
+        ours: ours.ask,
+        peer: { name: POLLER, measure: theirs.ask },
         goal: { of: 'ratio', atMost: 0.03 },
         note: 'three commands, sandboxed',
-      },
-      {
+      }),
+      await versus({
         name: `tasks finished, ${TOGETHER} at once`,
         unit: '/s',
-        ours: single(ours.perSecond),
-        peer: { name, ...single(python.perSecond) },
-        ratio: single(ours.perSecond / python.perSecond),
+        rounds: BURSTS,
+        ours: ours.burst,
+        peer: { name: POLLER, measure: theirs.burst },
         goal: { of: 'ratio', atLeast: 2.5 },
         note: `${SLOTS} slots`,
-      },
+      }),
     ]
   },
 }
 
-async function measureOurs(): Promise<Measured> {
-  await using slack = await startSlackServer()
-  await using model = await startOllamaServer({ models: [{ name: 'bench:latest', loaded: true }] })
+async function startOurs(): Promise<Side> {
+  await using started = new AsyncDisposableStack()
+  const slack = started.use(await startSlackServer())
+  const model = started.use(await startOllamaServer({ models: [{ name: 'bench:latest', loaded: true }] }))
   const port = await freePort()
-  using home = probedHome({
-    ...slack.environment,
-    ASSISTANT_API_PORT: String(port),
-    ASSISTANT_MODEL: 'bench',
-    ASSISTANT_CONCURRENCY: String(SLOTS),
-    OLLAMA_HOST: model.host,
-  })
-  await using program = startProgram(home)
+  const home = started.use(
+    probedHome({
+      ...slack.environment,
+      ASSISTANT_API_PORT: String(port),
+      ASSISTANT_MODEL: 'bench',
+      ASSISTANT_CONCURRENCY: String(SLOTS),
+      OLLAMA_HOST: model.host,
+    }),
+  )
+  const program = started.use(startProgram(home))
   await program.printed(`http://127.0.0.1:${port}`)
-  const answers = () => {
-    model.reply(PLAN, 'There is one file, with four bytes.')
+  const file = join(home.folder, 'tasks.db')
+  let asked = 0
+  let finished = 0
+  const parts = started.move()
+  return {
+    async ask() {
+      model.reply(PLAN, 'There is one file, with four bytes.')
+      await pause(asked)
+      asked += 1
+      finished += 1
+      return askInSlack(slack, `C0BENCH${asked}`)
+    },
+    async burst() {
+      await untilDone(file, finished)
+      finished += TOGETHER
+      return rateOf(TOGETHER, async () => {
+        for (let i = 0; i < TOGETHER; i += 1) {
+          // Which task gets which reply depends on the order in which they ask.
+          for (let call = 0; call < 2; call += 1) {
+            model.reply((body) => (body.format === undefined ? 'One file.' : PLAN))
+          }
+          await post(port)
+        }
+        await untilDone(file, finished)
+      })
+    },
+    [Symbol.asyncDispose]: () => parts.disposeAsync(),
   }
-  const ms: number[] = []
-  for (let i = 0; i <= SAMPLES; i += 1) {
-    answers()
-    // As the peer's: what follows the result, files and reactions, is over when the next request comes.
-    await wait(137 * (i % 6))
-    ms.push(await askInSlack(slack, `C0BENCH${i}`))
-  }
-  const begun = performance.now()
-  for (let i = 0; i < TOGETHER; i += 1) {
-    // Plans alone would do: which task gets which reply depends on the order in which they ask.
-    model.reply(
-      (body) => (body.format === undefined ? 'One file.' : PLAN),
-      (body) => (body.format === undefined ? 'One file.' : PLAN),
-    )
-    await fetch(`http://127.0.0.1:${port}/tasks`, {
-      method: 'POST',
-      headers: { 'content-type': 'application/json' },
-      body: JSON.stringify({ description: 'make a file and count it' }),
-    })
-  }
-  await untilDone(join(home.folder, 'tasks.db'), TOGETHER + ms.length)
-  return { ms: ms.slice(1), perSecond: (TOGETHER / (performance.now() - begun)) * 1000 }
+}
+
+async function post(port: number): Promise<void> {
+  await fetch(`http://127.0.0.1:${port}/tasks`, {
+    method: 'POST',
+    headers: { 'content-type': 'application/json' },
+    body: JSON.stringify({ description: 'make a file and count it' }),
+  })
 }
 
 /** Looks into the file: a list over the API, asked for again and again, would be work for the program that nobody gives the peer. */
@@ -123,10 +143,11 @@ async function askInSlack(slack: SlackServer, channelId: string): Promise<number
   }
 }
 
-async function measurePython() {
-  await using slack = await startSlackServer()
-  await using model = await startOllamaServer({ models: [{ name: 'bench:latest', loaded: true }] })
-  using folder = temporaryFolder()
+async function startPython(): Promise<Side | Skipped> {
+  await using started = new AsyncDisposableStack()
+  const slack = started.use(await startSlackServer())
+  const model = started.use(await startOllamaServer({ models: [{ name: 'bench:latest', loaded: true }] }))
+  const folder = started.use(temporaryFolder())
   const file = `${folder.path}/poll.db`
   const chat = {
     model: `${model.host}/api/chat`,
@@ -135,22 +156,25 @@ async function measurePython() {
   }
   const worker = await startPythonPoller(file, folder.path, chat)
   if ('skipped' in worker) return worker
-  await using _worker = worker
-  const db = new Database(file, { timeout: 5000 })
+  started.use(worker)
+  const db = started.adopt(new Database(file, { timeout: 5000 }), (open) => void open.close())
   const insert = db.prepare("INSERT INTO job (description, status) VALUES ('make a file and count it', 'pending')")
-  const ms: number[] = []
-  for (let i = 0; i < 6; i += 1) {
-    model.reply(PLAN)
-    await wait(137 * i)
-    const begun = performance.now()
-    insert.run()
-    await worker.heard()
-    ms.push(performance.now() - begun)
+  const run = async (count: number): Promise<void> => {
+    for (let i = 0; i < count; i += 1) model.reply(PLAN)
+    for (let i = 0; i < count; i += 1) insert.run()
+    for (let i = 0; i < count; i += 1) await worker.heard()
   }
-  for (let i = 0; i < TOGETHER; i += 1) model.reply(PLAN)
-  const begun = performance.now()
-  for (let i = 0; i < TOGETHER; i += 1) insert.run()
-  for (let i = 0; i < TOGETHER; i += 1) await worker.heard()
-  db.close()
-  return { ms, perSecond: (TOGETHER / (performance.now() - begun)) * 1000 }
+  let asked = 0
+  const parts = started.move()
+  return {
+    async ask() {
+      // It looks once more right after a task, and then sleeps: that is known of it when the one that counts comes.
+      await run(1)
+      await pause(asked)
+      asked += 1
+      return msOf(() => run(1))
+    },
+    burst: () => rateOf(TOGETHER, () => run(TOGETHER)),
+    [Symbol.asyncDispose]: () => parts.disposeAsync(),
+  }
 }
