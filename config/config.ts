@@ -3,15 +3,17 @@
  * The only code that reads the environment. Every mistake is reported at once, by name, with what was read and what is expected.
  */
 import { existsSync, readFileSync, statSync } from 'node:fs'
+import { createRequire } from 'node:module'
 import { join, resolve } from 'node:path'
 import { unescape as decodeLeniently } from 'node:querystring'
 import { fileURLToPath } from 'node:url'
 import { parseEnv } from 'node:util'
-import { parse as parseYaml } from 'yaml'
 import type { z } from 'zod'
 import { errorLine, SetupError } from '../src/core/errors.ts'
 import { type Settings, settingsSchema } from './schema.ts'
 import { SECRET_VARIABLES, VARIABLES } from './variables.ts'
+
+const require = createRequire(import.meta.url)
 
 export interface Config extends Settings {
   home: string
@@ -75,7 +77,9 @@ export function loadConfig(sources: ConfigSources = {}): Readonly<Config> {
 function readSettingsFile(file: string): Tree {
   if (!existsSync(file)) return {}
   try {
-    const read: unknown = parseYaml(readFileSync(file, 'utf8')) ?? {}
+    // Most have no such file, and its parser takes longer to load than all of these settings.
+    const { parse }: typeof import('yaml') = require('yaml')
+    const read: unknown = parse(readFileSync(file, 'utf8')) ?? {}
     if (isTree(read)) return read
   } catch (error) {
     throw new SetupError('settings', `The settings file cannot be read: ${errorLine(error)}`, `Mend ${file}.`)

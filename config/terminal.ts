@@ -9,6 +9,9 @@ export interface TerminalSettings {
 export function terminalSettings(environment: NodeJS.ProcessEnv = process.env): TerminalSettings {
   return {
     editor: environment.VISUAL ?? environment.EDITOR ?? 'editor',
-    timeZone: Intl.DateTimeFormat().resolvedOptions().timeZone,
+    // Only when asked for: to find it out takes longer than the rest of most commands.
+    get timeZone() {
+      return Intl.DateTimeFormat().resolvedOptions().timeZone
+    },
   }
 }

@@ -31,15 +31,17 @@ function localActor(): Actor {
 }
 
 export function createCliDeps(): CliDeps {
-  const { editor, timeZone } = terminalSettings()
+  const terminal = terminalSettings()
   return {
     version: programVersion(),
     clock: systemClock,
-    timeZone,
+    get timeZone() {
+      return terminal.timeZone
+    },
     stdin: process.stdin,
     stdout: process.stdout,
     stderr: process.stderr,
-    editor,
+    editor: terminal.editor,
     directory: process.cwd(),
     onSignal,
     openClient: ({ create }) => openClient(loadConfig(), create),

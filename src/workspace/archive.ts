@@ -1,8 +1,10 @@
+import { createRequire } from 'node:module'
 import { PassThrough, Readable } from 'node:stream'
-import { ZipFile } from 'yazl'
 import type { Logger } from '../ports/logger.ts'
 import type { OutputFile } from '../ports/workspace.ts'
 import { openOutput } from './outputs.ts'
+
+const require = createRequire(import.meta.url)
 
 /** These are compressed already. */
 const PACKED =
@@ -17,6 +19,7 @@ export interface ArchiveOptions {
 
 /** One zip, made as it is read: each file is opened by the same safe way when its turn comes. Destroy it to stop early. */
 export function archiveOf({ taskId, work, files, logger }: ArchiveOptions): Readable {
+  const { ZipFile }: typeof import('yazl') = require('yazl')
   const zip = new ZipFile()
   const out = new PassThrough()
   let current: Readable | null = null

@@ -2,9 +2,9 @@ import { randomUUID } from 'node:crypto'
 import { constants } from 'node:fs'
 import { copyFile, type FileHandle, link, lstat, open, readdir, stat, unlink, utimes } from 'node:fs/promises'
 import { join } from 'node:path'
-import { lookup } from 'mime-types'
 import { InputError } from '../ports/workspace.ts'
 import { safeName, uniqueName } from './input-names.ts'
+import { mimeTypeOf } from './mime-type.ts'
 import { systemCode, unlessMissing, workspaceError } from './paths.ts'
 
 const PART_PREFIX = '.part-'
@@ -84,7 +84,7 @@ async function writeFully(handle: FileHandle, chunk: Uint8Array): Promise<void> 
 
 /** Nothing announced means that anything may come. */
 function announcesHtml({ name, expect }: NewInput): boolean {
-  const announced = expect.mimeType ?? (lookup(name) || null)
+  const announced = expect.mimeType ?? mimeTypeOf(name) ?? null
   return announced === null || /html|xml/i.test(announced)
 }
 

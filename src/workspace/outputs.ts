@@ -1,8 +1,8 @@
 import type { BigIntStats } from 'node:fs'
 import type { FileHandle } from 'node:fs/promises'
-import { lookup } from 'mime-types'
 import type { OutputTotals } from '../core/task.ts'
 import type { OpenedOutput, OutputFile } from '../ports/workspace.ts'
+import { mimeTypeOf } from './mime-type.ts'
 import { partStream } from './part-stream.ts'
 import type { TaskPaths } from './paths.ts'
 import { bytePathOf, shownPath } from './shown-path.ts'
@@ -80,7 +80,7 @@ function outputFile(path: string, stats: BigIntStats): OutputFile {
   return {
     path: shown,
     sizeBytes: Number(stats.size),
-    mimeType: lookup(shown) || 'application/octet-stream',
+    mimeType: mimeTypeOf(shown) ?? 'application/octet-stream',
     modifiedAt: Number(stats.mtimeMs),
   }
 }
