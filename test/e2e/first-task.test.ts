@@ -116,13 +116,16 @@ describe('a person with a fresh clone', () => {
     expect((await run(home, ['list', '--json'])).stdout).toContain('"pending"')
   })
 
-  it('stops npm start with one signal: what runs is let finish, and npm ends well', async () => {
+  it.each<[string, (npm: number) => void]>([
+    ['one signal', (npm) => process.kill(npm, 'SIGTERM')],
+    ['the Ctrl-C of a terminal, which goes to all and which npm passes on', (npm) => process.kill(-npm, 'SIGINT')],
+  ])('stops npm start with %s: what runs is let finish, and npm ends well', async (_, stop) => {
     using home = createHome({ ASSISTANT_API_PORT: '0' })
     await using program = npmStart(home)
     await program.printed('Ask for the first task')
     await run(home, ['run', '--detach', `!${UNTIL_REMOVED}; echo finished`])
     await expect.poll(() => existsSync(gateOf(home, 1))).toBe(true)
-    program.child.kill('SIGTERM')
+    stop(program.child.pid ?? Number.NaN)
     await program.printed('Stopping')
     rmSync(gateOf(home, 1))
     expect((await program.ended).code).toBe(0)

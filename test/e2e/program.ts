@@ -79,10 +79,15 @@ export function startAs(user: number, home: Home, args: readonly string[]): Runn
   )
 }
 
-/** Starts everything as `npm start` does, without the set-up before it. */
+/** Starts everything as `npm start` does, without the set-up before it; a terminal would give it a process group of its own, too. */
 export function npmStart(home: Home): Running {
   return follow(
-    spawn('npm', ['start', '--silent', '--ignore-scripts'], { cwd: root, env: home.environment, stdio: 'pipe' }),
+    spawn('npm', ['start', '--silent', '--ignore-scripts'], {
+      cwd: root,
+      env: home.environment,
+      stdio: 'pipe',
+      detached: true,
+    }),
   )
 }
 
