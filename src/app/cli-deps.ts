@@ -82,14 +82,14 @@ export function createCliDeps(): CliDeps {
 }
 
 /** Ctrl-C at a terminal reaches us from there, and again from npm or npx, which pass on what they have got. A person takes longer. */
-const SAME_SIGNAL_MS = 500
+const SAME_CTRL_C_MS = 500
 
 function onSignal(listener: (signal: 'SIGINT' | 'SIGTERM' | 'SIGHUP') => void): Disposable {
   const signals = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const
   const handlers = signals.map((signal) => {
     let heardAt = Number.NEGATIVE_INFINITY
     const handler = () => {
-      if (performance.now() - heardAt < SAME_SIGNAL_MS) return
+      if (signal === 'SIGINT' && performance.now() - heardAt < SAME_CTRL_C_MS) return
       heardAt = performance.now()
       listener(signal)
     }
