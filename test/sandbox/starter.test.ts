@@ -28,7 +28,12 @@ function allStarted(): Started[] {
   })
 }
 
-const starters = () => allStarted().filter(({ parent }) => parent === process.pid)
+/** Of this process; there is one at least where they are asked for. */
+function starters(): Started[] {
+  const all = allStarted().filter(({ parent }) => parent === process.pid)
+  expect(all).not.toEqual([])
+  return all
+}
 
 describe('the starter', () => {
   it('is started anew when it was ended; its tasks end with it, and no launcher of it is left', async () => {
