@@ -9,8 +9,6 @@ export interface Box {
   readonly output: OutputPipe
   /** Two that take turns: while a step runs in one, the next one's runner starts in the other. */
   readonly lanes: readonly [Writable, Writable]
-  /** "terminate": TERM to everything inside. "again": to those that lost it. Its end: KILL. */
-  readonly terminator: Writable
   /** Whether no step has left anything running, when the supervisor sees this many processes and no runner waits. */
   isIdle(processes: number): boolean
   /** False when a process of the supervisor has been ended, though others go on: nobody would report on the step. */

@@ -69,7 +69,6 @@ interface BoxParts {
 class BubblewrapBox implements Box {
   readonly control: ControlChannel
   readonly output: OutputPipe
-  readonly terminator: Writable
   readonly lanes: readonly [Writable, Writable]
   readonly exited: Promise<void>
   readonly limits: LimitWatch
@@ -85,7 +84,6 @@ class BubblewrapBox implements Box {
     this.control = new ControlChannel(launched.control)
     this.limits = limits
     this.#group = group
-    this.terminator = launched.control
     this.lanes = launched.lanes
     this.output = output
     this.exited = launched.exited

@@ -8,8 +8,11 @@ export type Report =
 
 const MAX_REPORT_BYTES = 256
 
+/** To the terminator: TERM to everything inside, or to those that lost it. The end of the channel is KILL. */
+export type Order = 'terminate' | 'again'
+
 /**
- * Hears what a task's supervisor reports, one line each.
+ * Hears what a task's supervisor reports, one line each, and tells its terminator what to do.
  * Rejects nothing: `undefined` means that the other side is gone or talks nonsense.
  */
 export class ControlChannel {
@@ -40,6 +43,10 @@ export class ControlChannel {
     return new Promise((resolve) => {
       this.#waiting = resolve
     })
+  }
+
+  say(order: Order): void {
+    this.#stream.write(`${order}\n`)
   }
 
   close(): void {

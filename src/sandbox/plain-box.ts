@@ -51,7 +51,6 @@ export async function startPlain(start: PlainStart): Promise<Box> {
 class PlainBox implements Box {
   readonly control: ControlChannel
   readonly output: OutputPipe
-  readonly terminator: Writable
   readonly lanes: readonly [Writable, Writable]
   readonly exited: Promise<void>
   readonly limits: LimitWatch
@@ -61,7 +60,6 @@ class PlainBox implements Box {
 
   constructor({ task, state, meter }: PlainStart, launched: Launched, output: OutputPipe) {
     this.control = new ControlChannel(launched.control)
-    this.terminator = launched.control
     this.lanes = launched.lanes
     this.output = output
     this.exited = launched.exited

@@ -217,7 +217,7 @@ export class TaskSession implements SandboxSession {
     // A runner that waits has nothing to clean up: it ends here. A step that was sent just before may still begin after the
     // signal; KILL ends it then.
     this.#lane.write(LANE_WORD.leave)
-    box.terminator.write('terminate\n')
+    box.control.say('terminate')
     const emptied = (async () => {
       let answer: Promise<Report | undefined> | undefined
       for (let look = 0; !over; look += 1) {
@@ -231,7 +231,7 @@ export class TaskSession implements SandboxSession {
           if (said.kind === 'ready' || box.isIdle(said.processes)) return
           await delay(LOOK_AFTER_MS[look] ?? LOOK_EVERY_MS)
         }
-        box.terminator.write('again\n')
+        box.control.say('again')
       }
     })()
     await Promise.race([passed.promise, emptied, box.exited])
