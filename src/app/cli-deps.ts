@@ -81,19 +81,23 @@ export function createCliDeps(): CliDeps {
   }
 }
 
+const SAME_PRESS_MS = 500
+
 /** Ctrl-C at a terminal reaches us from there, and again from npm or npx, which pass on what they have got. A person takes longer. */
-const SAME_CTRL_C_MS = 500
+function oncePerPress(listener: () => void): () => void {
+  let heardAt = Number.NEGATIVE_INFINITY
+  return () => {
+    if (performance.now() - heardAt < SAME_PRESS_MS) return
+    heardAt = performance.now()
+    listener()
+  }
+}
 
 function onSignal(listener: (signal: 'SIGINT' | 'SIGTERM' | 'SIGHUP') => void): Disposable {
   const signals = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const
   const handlers = signals.map((signal) => {
-    let heardAt = Number.NEGATIVE_INFINITY
-    const handler = () => {
-      if (signal === 'SIGINT' && performance.now() - heardAt < SAME_CTRL_C_MS) return
-      heardAt = performance.now()
-      listener(signal)
-    }
-    return [signal, handler] as const
+    const tell = () => listener(signal)
+    return [signal, signal === 'SIGINT' ? oncePerPress(tell) : tell] as const
   })
   for (const [signal, handler] of handlers) process.on(signal, handler)
   return {
