@@ -124,22 +124,14 @@ export class Launchers implements AsyncDisposable {
   }
 
   /** One for all, while it lives. */
-  async #openStarter(): Promise<Starter> {
+  #openStarter(): Promise<Starter> {
+    if (this.#starter !== undefined) return this.#starter
     const { folder, isRoot } = this.#options
-    this.#starter ??= Starter.open({ folder: folder.path, isRoot })
-    const opened = this.#starter
-    try {
-      const starter = await opened
-      if (starter.isAlive) return starter
-    } catch (error) {
-      this.#forget(opened)
-      throw error
+    const forget = () => {
+      this.#starter = undefined
     }
-    this.#forget(opened)
-    return this.#openStarter()
-  }
-
-  #forget(starter: Promise<Starter>): void {
-    if (this.#starter === starter) this.#starter = undefined
+    this.#starter = Starter.open({ folder: folder.path, isRoot, onGone: forget })
+    this.#starter.catch(forget)
+    return this.#starter
   }
 }

@@ -4,14 +4,16 @@
  * name can lead to this machine or its neighbours.
  */
 import { lookup } from 'node:dns/promises'
-import { chmodSync, closeSync, mkdirSync, openSync, rmSync } from 'node:fs'
+import { chmodSync, mkdirSync, rmSync } from 'node:fs'
 import { createServer, type IncomingMessage, request, type Server, type ServerResponse } from 'node:http'
 import { connect, type Socket } from 'node:net'
 import { networkInterfaces } from 'node:os'
+import { join } from 'node:path'
 import type { Duplex } from 'node:stream'
 import ipaddr from 'ipaddr.js'
 import { errorLine } from '../core/errors.ts'
 import type { Logger } from '../ports/logger.ts'
+import { listenIn } from './listen-in.ts'
 
 export interface NetworkOptions {
   /** Hosts that tasks may ever reach, `*.example.org` for all below one; null or empty: whatever the approved plan names. */
@@ -68,20 +70,11 @@ export class NetworkProxy implements AsyncDisposable {
     rmSync(this.folder, { recursive: true, force: true })
   }
 
-  /** Through a descriptor of the folder: the path of a unix socket may have 107 bytes only. */
   async #listen(): Promise<void> {
     rmSync(this.folder, { recursive: true, force: true })
     mkdirSync(this.folder, { recursive: true, mode: 0o755 })
-    const descriptor = openSync(this.folder, 'r')
-    try {
-      await new Promise<void>((resolve, reject) => {
-        this.#server.once('error', reject)
-        this.#server.listen(`/proc/self/fd/${descriptor}/proxy`, resolve)
-      })
-      chmodSync(`/proc/self/fd/${descriptor}/proxy`, 0o666)
-    } finally {
-      closeSync(descriptor)
-    }
+    await listenIn(this.folder, 'proxy', this.#server)
+    chmodSync(join(this.folder, 'proxy'), 0o666)
   }
 
   async #tunnel(incoming: IncomingMessage, client: Duplex, head: Buffer): Promise<void> {

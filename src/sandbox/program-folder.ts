@@ -32,10 +32,6 @@ export class ProgramFolder {
     this.path = join(stateDirectory, runName(process.pid))
   }
 
-  get kit(): string {
-    return join(this.path, 'kit')
-  }
-
   /** A named pipe that no other task uses now. */
   async take(atOnce: number): Promise<string> {
     const making = this.#making.then(() => (this.#free.length === 0 ? this.#make(Math.max(1, atOnce)) : undefined))
@@ -88,9 +84,10 @@ export class ProgramFolder {
 
   #makeKit(): void {
     rmSync(this.path, { recursive: true, force: true })
-    mkdirSync(this.kit, { recursive: true, mode: 0o700 })
-    for (const [name, text] of Object.entries(KIT)) writeFileSync(join(this.kit, name), text)
-    writeFileSync(join(this.kit, 'seccomp'), seccompFilter(process.arch) ?? '')
+    const kit = join(this.path, 'kit')
+    mkdirSync(kit, { recursive: true, mode: 0o700 })
+    for (const [name, text] of Object.entries(KIT)) writeFileSync(join(kit, name), text)
+    writeFileSync(join(kit, 'seccomp'), seccompFilter(process.arch) ?? '')
     writeFileSync(join(this.path, PLACES), this.#places.join('\n'))
   }
 }

@@ -1,10 +1,9 @@
-import { closeSync, openSync, rmSync } from 'node:fs'
 import { createServer, type Server, Socket } from 'node:net'
-import { join } from 'node:path'
 import type { Duplex, Readable, Writable } from 'node:stream'
 import { execa } from 'execa'
 import { SandboxError } from '../ports/sandbox.ts'
 import type { Launched } from './launch.ts'
+import { listenIn } from './listen-in.ts'
 import { isDead, killNow, until } from './process-tree.ts'
 import { programPath } from './programs.ts'
 import { SUPERVISOR_COMMAND, SUPERVISOR_PATH } from './shell-programs.ts'
@@ -15,6 +14,8 @@ export interface StarterOptions {
   folder: string
   /** Whether launchers get mounts, and their tasks a uid, of their own. */
   isRoot: boolean
+  /** Called once: it starts nothing any more. */
+  onGone(): void
 }
 
 const MAX_COMPLAINT_BYTES = 4096
@@ -25,6 +26,7 @@ export class Starter implements AsyncDisposable {
   readonly #requests: Writable
   readonly #handles: readonly { ref(): void; unref(): void }[]
   readonly #gone: Promise<void>
+  readonly #tell: () => void
   /** Who waits for a launcher, and what has come of it: the starter makes one after the other. */
   readonly #waiting: { resolve(launched: Launched): void; reject(error: SandboxError): void }[] = []
   readonly #channels: Socket[] = []
@@ -36,18 +38,18 @@ export class Starter implements AsyncDisposable {
   #isGone = false
 
   /** Throws SandboxError when there is a program missing. */
-  static async open({ folder, isRoot }: StarterOptions): Promise<Starter> {
+  static async open(options: StarterOptions): Promise<Starter> {
     const server = createServer()
-    await listenIn(server, folder)
+    await listenIn(options.folder, MEETING_POINT, server)
     try {
-      return new Starter(server, folder, isRoot)
+      return new Starter(server, options)
     } catch (error) {
       server.close()
       throw error
     }
   }
 
-  private constructor(server: Server, folder: string, isRoot: boolean) {
+  private constructor(server: Server, { folder, isRoot, onGone }: StarterOptions) {
     const [file = '', ...parameters] = [
       ...(isRoot ? rootsWay() : []),
       ...[programPath('perl'), '-e', STARTER, programPath('bwrap'), SUPERVISOR_PATH, SUPERVISOR_COMMAND],
@@ -66,6 +68,7 @@ export class Starter implements AsyncDisposable {
     })
     const { nodeChildProcess: child, stdin, stdout, stderr } = subprocess
     this.#server = server
+    this.#tell = onGone
     this.#requests = stdin
     this.#gone = new Promise((resolve) => {
       for (const event of ['exit', 'error']) child.once(event, () => resolve(this.#onGone()))
@@ -75,11 +78,6 @@ export class Starter implements AsyncDisposable {
     stdin.on('error', () => undefined)
     this.#hear(stdout, stderr)
     this.#hold()
-  }
-
-  /** False: it starts nothing any more. */
-  get isAlive(): boolean {
-    return !this.#isGone
   }
 
   /** One more, in the cgroups whose `cgroup.procs` these are; it holds the program, until told otherwise. Throws SandboxError. */
@@ -140,13 +138,11 @@ export class Starter implements AsyncDisposable {
     const [control, first, second] = channels
     if (control === undefined || first === undefined || second === undefined) throw new Error('a channel is missing')
     this.#live.add(control)
-    let isReaped = false
     const closed = new Promise<void>((resolve) => control.once('close', () => resolve()))
     // Nothing is said before its supervisor is there; that it ends is heard.
     control.resume()
     const exited = closed.then(async () => {
       await until(() => this.#isGone || isDead(pid))
-      isReaped = true
       this.#live.delete(control)
       if (!this.#isGone) this.#requests.write(`reap\0${pid}\0`)
     })
@@ -159,7 +155,7 @@ export class Starter implements AsyncDisposable {
         for (const channel of channels) isHeld ? channel.ref() : channel.unref()
       },
       kill: () => {
-        if (!isReaped && !this.#isGone) killNow(pid)
+        if (this.#live.has(control) && !this.#isGone) killNow(pid)
       },
     }
   }
@@ -173,6 +169,7 @@ export class Starter implements AsyncDisposable {
   #onGone(): void {
     if (this.#isGone) return
     this.#isGone = true
+    this.#tell()
     this.#server.close()
     for (const control of this.#live) control.destroy()
     for (const { reject } of this.#waiting.splice(0)) reject(this.#lost())
@@ -183,20 +180,6 @@ export class Starter implements AsyncDisposable {
       'sandbox_start',
       `what starts sandboxes has ended: ${this.#complaint.trim() || 'without a word'}`,
     )
-  }
-}
-
-/** Through a descriptor of the folder: the path of a unix socket may have 107 bytes only. */
-async function listenIn(server: Server, folder: string): Promise<void> {
-  rmSync(join(folder, MEETING_POINT), { force: true })
-  const descriptor = openSync(folder, 'r')
-  try {
-    const { promise, resolve, reject } = Promise.withResolvers<void>()
-    server.once('error', reject)
-    server.listen(`/proc/self/fd/${descriptor}/${MEETING_POINT}`, resolve)
-    await promise
-  } finally {
-    closeSync(descriptor)
   }
 }
 
