@@ -158,12 +158,13 @@ async function explainBlank(said: SaidMessage, facts: ChannelFacts, context: Con
   if (context.readsContent() || facts.ownerId !== context.botId) return
   const key = `discord:blank:${facts.id}`
   if ((await context.notes.get(key)) !== undefined) return
+  // Before it is said: the next message may be here before we hear that this one has arrived.
+  await context.notes.set(key, 'said')
   await speakMarkdown(
     said,
     "I can't read replies here: mention me, use the buttons, or `/task retry`, `/task refine` and `/task cancel`.",
     context,
   )
-  await context.notes.set(key, 'said')
 }
 
 const CONTROL_WORD =
