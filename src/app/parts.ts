@@ -14,7 +14,7 @@ import type { Workspace } from '../ports/workspace.ts'
 import { createStore } from '../store/create-store.ts'
 import { createWorkspace } from '../workspace/workspace.ts'
 import { knownBox } from './box.ts'
-import { openPolicy } from './policy.ts'
+import { openPolicyLater } from './policy.ts'
 import { createProgramLog } from './program-log.ts'
 import { createRedactingStore } from './redacting-store.ts'
 import { createReviewer } from './review.ts'
@@ -54,7 +54,7 @@ export async function openParts(config: Config, { writeLog }: OpenOptions): Prom
     redactor,
     limits: workspaceLimits(config),
   })
-  const reviewer = createReviewer(openPolicy(config), redactor)
+  const reviewer = createReviewer(openPolicyLater(config), redactor)
   const chats = new Map<Platform, ChatAdapter>()
   const inbox = createInbox({
     store,

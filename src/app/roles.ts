@@ -3,6 +3,8 @@ import type { Role, RunningRoles, StartPart, StartStatus } from '../../adapters/
 import type { Config } from '../../config/config.ts'
 import { COMMAND } from '../core/command.ts'
 import { errorLine, SetupError } from '../core/errors.ts'
+// Every role judges plans, and the first of them need not wait for it.
+import '../policy/policy.ts'
 import { SandboxError } from '../ports/sandbox.ts'
 import { startApiRole } from './api-role.ts'
 import { startChatRole } from './chat-role.ts'

@@ -1,7 +1,7 @@
 import { formsOfSecrets } from './redact-forms.ts'
 import { keyBlockTail } from './redact-key-block.ts'
-import { type Candidate, exactCandidate, shapeCandidate } from './redact-match.ts'
-import { createScanner, RedactScan } from './redact-scan.ts'
+import { exactCandidate, shapeCandidate } from './redact-match.ts'
+import { createScanner, RedactScan, type Scanner } from './redact-scan.ts'
 import { KEY_BLOCK_STARTS, TOKEN_SHAPES } from './redact-shapes.ts'
 
 /** What stands in place of each secret. */
@@ -25,22 +25,30 @@ export interface RedactStream {
 
 /**
  * Finds the exact values of `secrets` (also in base64, hex, URL and JSON spelling) and tokens of well-known shapes.
- * Secrets shorter than 6 bytes are ignored. Making one takes some milliseconds: make it once.
+ * Secrets shorter than 6 bytes are ignored. Its first use takes some milliseconds: make it once.
  */
 export function createRedactor(options: { secrets: readonly string[] }): Redactor {
-  const candidates: Candidate[] = [
-    ...formsOfSecrets(options.secrets).map(exactCandidate),
-    ...TOKEN_SHAPES.map((shape) => shapeCandidate(shape)),
-    ...KEY_BLOCK_STARTS.map((hide) => shapeCandidate({ hide }, keyBlockTail)),
-  ]
-  const scanner = createScanner(candidates)
+  let scanner: Scanner | undefined
   const mark = Buffer.from(SECRET_MARK)
+  const stream = () => {
+    // With the first text: a command that only reads hides nothing.
+    scanner ??= scannerFor(options.secrets)
+    return new RedactScan(scanner, mark)
+  }
   return {
     text(text) {
-      const scan = new RedactScan(scanner, mark)
+      const scan = stream()
       const parts = [scan.push(Buffer.from(text)), scan.end()]
       return scan.count === 0 ? { text, count: 0 } : { text: Buffer.concat(parts).toString(), count: scan.count }
     },
-    stream: () => new RedactScan(scanner, mark),
+    stream,
   }
+}
+
+function scannerFor(secrets: readonly string[]): Scanner {
+  return createScanner([
+    ...formsOfSecrets(secrets).map(exactCandidate),
+    ...TOKEN_SHAPES.map((shape) => shapeCandidate(shape)),
+    ...KEY_BLOCK_STARTS.map((hide) => shapeCandidate({ hide }, keyBlockTail)),
+  ])
 }
