@@ -143,23 +143,30 @@ export function load(workload: Load): Promise<Loaded> {
   return promise
 }
 
-/** One connection: the next request as soon as the answer is whole. */
+/** One connection: the next request as soon as the answer is whole. Of an answer only its head is looked at: who asks shares the machine. */
 function ask({ port, request }: Load, until: number, onAnswer: (ms: number) => void): Promise<void> {
   const { promise, resolve, reject } = Promise.withResolvers<void>()
   const socket = connect(port, '127.0.0.1', () => socket.write(request))
-  let got = ''
   let askedAt = performance.now()
-  socket.setEncoding('latin1')
+  /** Of the answer that is coming in; undefined before its head is whole. */
+  let bytesLeft: number | undefined
+  let before: Buffer = Buffer.alloc(0)
   socket.on('error', reject)
-  socket.on('data', (chunk: string) => {
-    got += chunk
-    const head = got.indexOf('\r\n\r\n')
-    if (head < 0) return
-    const length = /content-length: (\d+)/i.exec(got.slice(0, head))?.[1]
-    const isWhole = length === undefined ? got.endsWith('0\r\n\r\n') : got.length >= head + 4 + Number(length)
-    if (!isWhole) return
-    if (!/^HTTP\/1\.1 20/.test(got)) return reject(new Error(got.slice(0, 200)))
-    got = ''
+  socket.on('data', (chunk) => {
+    if (bytesLeft === undefined) {
+      before = before.length === 0 ? chunk : Buffer.concat([before, chunk])
+      const end = before.indexOf('\r\n\r\n')
+      if (end < 0) return
+      const head = before.toString('latin1', 0, end)
+      const length = /\ncontent-length: (\d+)/i.exec(head)?.[1]
+      if (length === undefined || !head.startsWith('HTTP/1.1 20')) return reject(new Error(head))
+      bytesLeft = end + 4 + Number(length) - before.length
+      before = Buffer.alloc(0)
+    } else {
+      bytesLeft -= chunk.length
+    }
+    if (bytesLeft > 0) return
+    bytesLeft = undefined
     const now = performance.now()
     onAnswer(now - askedAt)
     askedAt = now
