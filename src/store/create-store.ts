@@ -103,7 +103,7 @@ function createTaskSide({ db, read, write, now }: Session) {
   const recover = createRecovery(db, apply)
   const due = createDue(db)
   const inputs = createInputs(db)
-  const state = createQueueState(db, reader, standing)
+  const state = createQueueState(db, standing)
   return {
     submit: (task, limits) => write((commit) => submit(commit, task, limits, now())),
     get: (taskId) => read(() => reader.get(taskId)),

@@ -1,30 +1,39 @@
 import type { Database } from 'better-sqlite3'
 import type { TaskStatus } from '../core/task.ts'
-import type { TaskReader } from './read-tasks.ts'
-import type { TaskRow } from './rows.ts'
 import type { Standing } from './standing.ts'
 
 /** Nobody is told a place beyond the one after this; counting stops there. */
 const MAX_AHEAD = 1000
-/** So many are counted at once from the front and from the end of the line: who has just asked is near one of them. */
+/** So many are counted from the end of the line at once. */
 const NEAR = 16
 /** How many tasks that ended lately say how long one takes. */
 const SAMPLE = 20
 const WORKER_ALIVE_MS = 60_000
 
+/** Where a task stands in line. */
+interface Place {
+  key: number
+  /** 1 while the task that it comes after has not ended. */
+  waits: number
+  status: TaskStatus
+  turn: number
+  /** Of those that come after it, at most NEAR. */
+  behind: number
+  /** Live tasks that are not in line. */
+  aside: number
+}
+
 /** How many wait, how far away a turn is. */
-export function createQueueState(db: Database, reader: TaskReader, standing: () => Standing) {
-  const inLine = (side: '<' | '>') =>
-    db.prepare<[number, number, number], { tasks: number }>(
-      `SELECT count(*) AS tasks FROM (
-         SELECT 1 FROM task WHERE ended_at IS NULL AND turn = 2 AND (queue_key, id) ${side} (CAST(? AS INTEGER), CAST(? AS INTEGER))
-         LIMIT CAST(? AS INTEGER)
-       )`,
-    )
-  const ahead = inLine('<')
-  const behind = inLine('>')
-  const notInLine = db.prepare<[], { tasks: number }>(
-    'SELECT count(*) AS tasks FROM task WHERE ended_at IS NULL AND turn IN (0, 1)',
+export function createQueueState(db: Database, standing: () => Standing) {
+  const inLine = (side: '<' | '>', of: string, most: number) =>
+    `(SELECT count(*) FROM (SELECT 1 FROM task WHERE ended_at IS NULL AND turn = 2 AND (queue_key, id) ${side} (${of}) LIMIT ${most}))`
+  const placeOf = db.prepare<[number], Place>(
+    `SELECT queue_key AS key, waits, status, turn, ${inLine('>', 'own.queue_key, own.id', NEAR)} AS behind,
+       (SELECT count(*) FROM task WHERE ended_at IS NULL AND turn IN (0, 1)) AS aside
+     FROM task AS own WHERE id = ?`,
+  )
+  const ahead = db.prepare<[number, number], { tasks: number }>(
+    `SELECT ${inLine('<', 'CAST(? AS INTEGER), CAST(? AS INTEGER)', MAX_AHEAD)} AS tasks`,
   )
   const recent = db.prepare<[], { ms: number }>(
     `SELECT ended_at - started_at AS ms FROM task WHERE ended = 'done' AND started_at IS NOT NULL ORDER BY id DESC LIMIT ${SAMPLE}`,
@@ -32,20 +41,14 @@ export function createQueueState(db: Database, reader: TaskReader, standing: () 
   const slots = db.prepare<[number], { slots: number | null }>(
     'SELECT sum(slots) AS slots FROM worker WHERE heartbeat_at > ?',
   )
-  const turnOf = db.prepare<[number], { turn: number }>('SELECT turn FROM task WHERE id = ?')
 
-  /** At most MAX_AHEAD. What is counted of a long line is the shorter side of it. */
-  function countAhead(
-    { queue_key: key, id }: TaskRow,
-    { pending, planning, awaiting_approval, running }: Standing,
-  ): number {
-    const near = ahead.get(key, id, NEAR)?.tasks ?? 0
-    if (near < NEAR) return near
-    const after = behind.get(key, id, NEAR)?.tasks ?? 0
-    if (after === NEAR) return ahead.get(key, id, MAX_AHEAD)?.tasks ?? 0
-    const all = pending + planning + awaiting_approval + running - (notInLine.get()?.tasks ?? 0)
+  /** At most MAX_AHEAD. Of a long line the shorter side is counted: who has just asked is near its end. */
+  function countAhead(taskId: number, { key, turn, behind, aside }: Place, stands: Standing): number {
+    if (behind === NEAR) return ahead.get(key, taskId)?.tasks ?? 0
+    const { pending, planning, awaiting_approval, running } = stands
+    const others = pending + planning + awaiting_approval + running - aside - (turn === 2 ? 1 : 0)
     // Another process may have moved the line on in between.
-    return Math.min(Math.max(near, all - after - 1), MAX_AHEAD)
+    return Math.min(Math.max(0, others - behind), MAX_AHEAD)
   }
 
   let known: { done: number; ms: number | null } | undefined
@@ -66,11 +69,11 @@ export function createQueueState(db: Database, reader: TaskReader, standing: () 
 
   return {
     position(taskId: number, now: number): { position: number; estimateMs: number | null } | undefined {
-      const row = reader.row(taskId)
-      if (row === undefined || row.waits === 1) return undefined
-      if (row.status !== 'pending' && turnOf.get(taskId)?.turn !== 2) return undefined
+      const place = placeOf.get(taskId)
+      if (place === undefined || place.waits === 1) return undefined
+      if (place.status !== 'pending' && place.turn !== 2) return undefined
       const stands = standing()
-      const position = countAhead(row, stands) + 1
+      const position = countAhead(taskId, place, stands) + 1
       return { position, estimateMs: estimateMs(position, usualMs(stands), now) }
     },
     counts(): Readonly<Record<TaskStatus, number>> {

@@ -158,6 +158,11 @@ test('the place in line and an estimate from what tasks took lately', async () =
   expect(await store.queuePosition(third)).toEqual({ position: 2, estimateMs: 120_000 })
   await store.registerWorker({ id: 'w', pid: 1, host: 'h', role: 'worker', heartbeatAt: clock.now(), slots: 2 })
   expect(await store.queuePosition(third)).toEqual({ position: 2, estimateMs: 60_000 })
+  // Whose files are still coming is told the place that it would have.
+  const fetching = await submit(store, { inputs: [waitingInput] })
+  const last = await submit(store)
+  expect(await store.queuePosition(fetching)).toMatchObject({ position: 3 })
+  expect(await store.queuePosition(last)).toMatchObject({ position: 3 })
   await claim(store, second)
   expect(await store.queuePosition(second)).toBeUndefined()
   expect(await store.queuePosition(999)).toBeUndefined()

@@ -35,7 +35,7 @@ function recordStatements(db: Database): string[] {
   createSubmit(context)
   createClaim(context)
   createRecovery(db, apply)
-  createQueueState(db, reader, standing)
+  createQueueState(db, standing)
   for (const create of [createHeartbeat, createDue, createInputs, createDeliveryReader, createDeliveryWriter])
     create(db)
   for (const create of [createAudit, createNotes, createWorkers, createRetention, createMissedEvents]) create(db)
