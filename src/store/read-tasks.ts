@@ -1,8 +1,10 @@
 import type { Database } from 'better-sqlite3'
 import type { StoredEvent, TaskEvent } from '../core/events.ts'
-import { isFinal, type Platform, TASK_STATUSES, type Task, type TaskStatus, type TaskSummary } from '../core/task.ts'
+import type { Platform, Task, TaskSummary } from '../core/task.ts'
 import { summaryJson } from '../core/task-json.ts'
 import type { ListQuery } from '../ports/store.ts'
+import { type Filter, filtersOf, NEWEST, statesOf } from './list-filters.ts'
+import { createPageJsonReader, type PageJson } from './page-json.ts'
 import {
   type ApprovalRow,
   type RoundRow,
@@ -16,11 +18,8 @@ import {
   toSummary,
   toTask,
 } from './rows.ts'
-import { SUMMARY_JSON } from './summary-json.ts'
 
 export const MAX_PAGE = 200
-/** Beyond every id, as the cursor of a first page. */
-const NEWEST = Number.MAX_SAFE_INTEGER
 
 interface EventRow {
   id: number
@@ -130,7 +129,7 @@ function createLists(db: Database, readPage: PageReader) {
     list,
     listJson(query: ListQuery): PageJson {
       const page = readPageJson(query, limitOf(query))
-      if (page !== undefined) return { ...page, tasks: `[${page.tasks ?? ''}]` }
+      if (page !== undefined) return page
       const { tasks, nextBeforeId } = list(query)
       return { tasks: JSON.stringify(tasks.map(summaryJson)), nextBeforeId }
     },
@@ -148,8 +147,6 @@ function limitOf({ limit }: ListQuery): number {
 }
 
 type PageReader = (query: ListQuery, limit: number) => SummaryRow[]
-
-type Filter = { sql: string; values: readonly (string | number)[] }
 
 /**
  * Newest first, below a cursor. A list by status asks once for each, so that every part comes from an index in order; one query with
@@ -182,81 +179,4 @@ function createPageReader(db: Database): PageReader {
     const parts = states.flatMap((state) => select([...filters, state], beforeId, limit))
     return parts.sort((a, b) => b.id - a.id).slice(0, limit)
   }
-}
-
-interface PageJson {
-  tasks: string
-  nextBeforeId: number | null
-}
-
-/** The tasks without the brackets around them, which would be two more copies of the page; NULL for none. */
-type PageRow = { tasks: string | null; nextBeforeId: number | null }
-
-/** Undefined for a list that is put together from several parts. */
-function createPageJsonReader(db: Database): (query: ListQuery, limit: number) => PageRow | undefined {
-  const prepared = new Map<string, ReturnType<typeof prepare>>()
-
-  function prepare(where: string) {
-    return db.prepare<(string | number)[], PageRow>(
-      `SELECT tasks,
-         CASE WHEN count = CAST(? AS INTEGER) AND EXISTS (SELECT 1 FROM task WHERE ${where} id < last) THEN last END AS nextBeforeId
-       FROM (
-         SELECT count(*) AS count, min(id) AS last, group_concat(json) AS tasks FROM (
-           SELECT id, ${SUMMARY_JSON} AS json FROM task WHERE ${where} id < CAST(? AS INTEGER) ORDER BY id DESC LIMIT CAST(? AS INTEGER)
-         )
-       )`,
-    )
-  }
-
-  return (query, limit) => {
-    const states = statesOf(query)
-    if (states !== null && states.length !== 1) return undefined
-    const filters = [...filtersOf(query), ...(states ?? [])]
-    const where = filters.map((filter) => `${filter.sql} AND `).join('')
-    let statement = prepared.get(where)
-    if (statement === undefined) {
-      statement = prepare(where)
-      prepared.set(where, statement)
-    }
-    const values = filters.flatMap((filter) => filter.values)
-    return statement.get(limit, ...values, ...values, query.beforeId ?? NEWEST, limit)
-  }
-}
-
-/** The parts that a list is put together from; null where one index has the whole of it in order. */
-function statesOf({ status, place, requester }: ListQuery): Filter[] | null {
-  const isOfSome = place !== undefined || requester !== undefined
-  if (status !== undefined) return [...new Set(status)].map((each) => ofStatus(each, isOfSome))
-  if (!isOfSome) return null
-  return [LIVE, ...TASK_STATUSES.filter(isFinal).map((each) => ofStatus(each, isOfSome))]
-}
-
-const LIVE: Filter = { sql: 'ended IS NULL', values: [] }
-
-/** Where a status can be in the index of what lives: only what is in line (2) may be ten thousand, and then takes some milliseconds. */
-const TURNS = { pending: '0, 2', planning: '0, 1', awaiting_approval: '0', running: '0, 1, 2' } as const
-
-function ofStatus(status: TaskStatus, isOfSome: boolean): Filter {
-  if (isFinal(status)) return { sql: 'ended = CAST(? AS TEXT)', values: [status] }
-  const live = isOfSome ? LIVE.sql : `ended_at IS NULL AND turn IN (${TURNS[status]})`
-  return { sql: `${live} AND status = CAST(? AS TEXT)`, values: [status] }
-}
-
-function filtersOf(query: ListQuery): Filter[] {
-  const filters: Filter[] = []
-  if (query.parentId !== undefined) filters.push({ sql: 'parent_id = CAST(? AS INTEGER)', values: [query.parentId] })
-  if (query.place !== undefined) {
-    filters.push({
-      sql: 'place_platform = CAST(? AS TEXT) AND place_key = CAST(? AS TEXT)',
-      values: [query.place.platform, query.place.key],
-    })
-  }
-  if (query.requester !== undefined) {
-    const { platform, userId } = query.requester
-    filters.push({
-      sql: 'requester_platform = CAST(? AS TEXT) AND requester_user = CAST(? AS TEXT)',
-      values: [platform, userId],
-    })
-  }
-  return filters
 }

@@ -4,7 +4,7 @@ import { expect, test } from 'vitest'
 import { TASK_STATUSES } from '../../src/core/task.ts'
 import { summaryJson } from '../../src/core/task-json.ts'
 import type { ListQuery, Store } from '../../src/ports/store.ts'
-import { ANA, applied, by, claim, openBench, submit, taskIn } from './store-helpers.ts'
+import { ANA, applied, by, cancelled, claim, openBench, submit, taskIn } from './store-helpers.ts'
 
 const ODD = [
   'say "hi" \\ /home',
@@ -85,4 +85,52 @@ test('pages follow each other in the same way, whatever is asked for', async () 
   expect(await pagesOf(store, { limit: 5, requester: { platform: 'slack', userId: 'U1' } })).toBe(3)
   expect(await pagesOf(store, { limit: 5, parentId: 999 })).toBe(1)
   await samePage(store, { limit: 5, status: [] })
+})
+
+test('a page that was asked for before is as it is now, whatever has changed and whoever changed it', async () => {
+  await using bench = await openBench()
+  const { store } = bench
+  await using other = await bench.open()
+  const parent = await submit(store, { place: null })
+  await applied(store, parent, cancelled())
+  const before = await submit(store, { place: null })
+  await submit(store)
+  const child = await submit(store, { kind: 'retry', parentId: parent, place: null })
+  await submit(store)
+  const next = await submit(store, { afterId: before, place: null })
+  const queries: ListQuery[] = [
+    { limit: 200 },
+    // Here only what a change of the other two does to these can be seen: it waits no longer, its parent is gone.
+    { limit: 1 },
+    { limit: 1, beforeId: child + 1 },
+    { limit: 3, status: ['cancelled'] },
+    { limit: 5, parentId: parent },
+  ]
+  const seen = new Set<string>()
+  const look = async () => {
+    for (const query of queries) await samePage(store, query)
+    seen.add((await store.listJson({ limit: 200 })).tasks)
+  }
+  await look()
+  const changes: (() => Promise<unknown>)[] = [
+    () => claim(other, before),
+    () =>
+      applied(other, before, { kind: 'phase', phase: { kind: 'asking_model', model: 'qwen', attempt: 1, since: 1 } }),
+    () => applied(store, before, { kind: 'cancel_requested', by: ANA }),
+    // Ends what the third waits for.
+    () => applied(other, before, { kind: 'answered', answer: 'ok' }),
+    () => applied(store, next, cancelled()),
+    () => other.deleteTask(before),
+    () => applied(other, child, cancelled()),
+    // Takes the child's parent away, too.
+    () => store.deleteTask(parent),
+    () => submit(other, by('U9')),
+  ]
+  for (const change of changes) {
+    await change()
+    await look()
+    await look()
+  }
+  // All but the phase can be seen in a list.
+  expect(seen.size).toBe(changes.length)
 })
