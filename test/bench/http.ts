@@ -75,6 +75,10 @@ async function measureApi(tasks: number): Promise<readonly Figure[]> {
 }
 
 export const GET = 'GET /tasks?limit=20 HTTP/1.1\r\nHost: localhost\r\n\r\n'
+/** Stands for a number that differs from request to request. */
+const NUMBER = '0000'
+/** None of them has been asked for lately. */
+export const OTHER_PAGES = GET.replace('limit=20', `limit=20&cursor=5${NUMBER}`)
 const BODY = '{"description":"!true"}'
 export const POST = `POST /tasks HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: ${BODY.length}\r\n\r\n${BODY}`
 
@@ -143,10 +147,14 @@ export function load(workload: Load): Promise<Loaded> {
   return promise
 }
 
+/** By all connections. */
+let asked = 0
+
 /** One connection: the next request as soon as the answer is whole. Of an answer only its head is looked at: who asks shares the machine. */
 function ask({ port, request }: Load, until: number, onAnswer: (ms: number) => void): Promise<void> {
   const { promise, resolve, reject } = Promise.withResolvers<void>()
-  const socket = connect(port, '127.0.0.1', () => socket.write(request))
+  const socket = connect(port, '127.0.0.1', () => write())
+  const write = () => socket.write(request.replace(NUMBER, String(1000 + (asked++ % 9000))))
   let askedAt = performance.now()
   /** Of the answer that is coming in; undefined before its head is whole. */
   let bytesLeft: number | undefined
@@ -170,7 +178,7 @@ function ask({ port, request }: Load, until: number, onAnswer: (ms: number) => v
     const now = performance.now()
     onAnswer(now - askedAt)
     askedAt = now
-    if (now < until) socket.write(request)
+    if (now < until) write()
     else socket.end(resolve)
   })
   return promise
