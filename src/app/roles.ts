@@ -3,7 +3,6 @@ import type { Role, RunningRoles, StartPart, StartStatus } from '../../adapters/
 import type { Config } from '../../config/config.ts'
 import { COMMAND } from '../core/command.ts'
 import { errorLine, SetupError } from '../core/errors.ts'
-// Every role judges plans, and the first of them need not wait for it.
 import '../policy/policy.ts'
 import { SandboxError } from '../ports/sandbox.ts'
 import { startApiRole } from './api-role.ts'
@@ -28,6 +27,8 @@ interface Started {
 
 /** Starts the roles on parts that it takes over: they are closed when everything has stopped. */
 export async function startRoles(parts: Parts, roles: readonly Role[]): Promise<RunningRoles> {
+  // Its tables now, as the policy by the import above: no request waits until they are made.
+  parts.redactor.text('')
   const started: Started = {
     parts: [],
     ask: { api: null, slack: null, discord: null, model: false, worker: false },

@@ -109,10 +109,23 @@ function bytesOf(one: string, anyCase: boolean): Uint8Array {
   const key = `${anyCase} ${one}`
   const found = known.get(key)
   if (found !== undefined) return found
-  const pattern = new RegExp(`^${one}$`, anyCase ? 'si' : 's')
-  const set = setOf((byte) => pattern.test(String.fromCharCode(byte)))
+  const set = LITERAL.test(one) ? setOfLiteral(one, anyCase) : setOfPattern(one, anyCase)
   known.set(key, set)
   return set
+}
+
+/** Most of what shapes are made of: to ask a pattern for each byte takes a hundred times as long. */
+const LITERAL = /^[\w:/@=-]$/
+
+function setOfLiteral(one: string, anyCase: boolean): Uint8Array {
+  const set = new Uint8Array(256)
+  for (const spelling of anyCase ? [one.toLowerCase(), one.toUpperCase()] : [one]) set[spelling.charCodeAt(0)] = 1
+  return set
+}
+
+function setOfPattern(one: string, anyCase: boolean): Uint8Array {
+  const pattern = new RegExp(`^${one}$`, anyCase ? 'si' : 's')
+  return setOf((byte) => pattern.test(String.fromCharCode(byte)))
 }
 
 /** Its first four bytes as sets; what is not certain by then can be any byte. */
@@ -127,7 +140,9 @@ function anchorOf(atoms: readonly Atom[]): readonly Uint8Array[] {
 }
 
 export function setOf(has: (byte: number) => boolean): Uint8Array {
-  return Uint8Array.from({ length: 256 }, (_, byte) => (has(byte) ? 1 : 0))
+  const set = new Uint8Array(256)
+  for (let byte = 0; byte < set.length; byte += 1) if (has(byte)) set[byte] = 1
+  return set
 }
 
 /** Not m, n, r, t: they end a colour sequence or a written-out \n, and would hide the token after it. */

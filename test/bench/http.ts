@@ -42,7 +42,7 @@ async function measureApi(tasks: number): Promise<readonly Figure[]> {
   await using api = await startApiOn(app.inbox, { clock: systemClock, limits })
   const bare = await startBare(join(app.home, 'bare.db'), tasks)
   const port = Number(new URL(api.url).port)
-  const slow: Record<string, number[]> = { [GET]: [], [POST]: [] }
+  const slow: Record<string, number[]> = { [GET]: [], [OTHER_PAGES]: [], [POST]: [] }
   const ours = async (request: string) => {
     const { rate, p99Ms } = await load({ port, request, seconds: SECONDS })
     slow[request]?.push(p99Ms)
@@ -62,13 +62,14 @@ async function measureApi(tasks: number): Promise<readonly Figure[]> {
     })
   try {
     const get = await compare('GET /tasks (20)', GET)
+    const { goal: _, ...others } = await compare('GET /tasks (20), another page each time', OTHER_PAGES)
     const post = await compare('POST /tasks', POST)
     const p99 = (name: string, request: string) => ({
       name: `${name} at ${tasks} tasks, p99 with ${CONNECTIONS} connections`,
       unit: 'ms',
       ours: spreadOf(slow[request]?.slice(1) ?? []),
     })
-    return [get, p99('GET /tasks (20)', GET), post, p99('POST /tasks', POST)]
+    return [get, p99('GET /tasks (20)', GET), others, post, p99('POST /tasks', POST)]
   } finally {
     bare.close()
   }
@@ -106,7 +107,8 @@ async function startBare(file: string, tasks: number): Promise<{ port: number; c
   })
   const server = createServer(async (request, response) => {
     const write = (status: number, value: object) => {
-      response.writeHead(status, { 'content-type': 'application/json' }).end(JSON.stringify(value))
+      const json = Buffer.from(JSON.stringify(value))
+      response.writeHead(status, { 'content-type': 'application/json', 'content-length': json.length }).end(json)
     }
     if (request.method === 'GET') {
       const { limit } = bareQuery.parse(Object.fromEntries(new URL(request.url ?? '', 'http://x').searchParams))

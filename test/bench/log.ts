@@ -32,7 +32,10 @@ const LINE = 'step 3: converted image 0118 of 0240 to out/IMG_0118.webp at quali
 function workspaceIn(root: string): Workspace {
   const secrets = Array.from({ length: 12 }, (_, index) => `a-secret-of-usual-length-${index}-0123456789abcdef`)
   const limits = { logBytes: 2 ** 32, outputFiles: 10, outputBytes: 1, inputBytes: 1, inputs: 1, depth: 9 }
-  return createWorkspace({ root, clock: realClock, logger: quiet, redactor: createRedactor({ secrets }), limits })
+  const redactor = createRedactor({ secrets })
+  // As the program does when it starts.
+  redactor.text('')
+  return createWorkspace({ root, clock: realClock, logger: quiet, redactor, limits })
 }
 
 interface Print {
