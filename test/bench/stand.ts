@@ -72,6 +72,8 @@ export async function openStand(synchronous: Synchronous): Promise<StoreStand> {
 export interface RawQueue {
   enqueue(description: string): void
   claimAndFinish(): void
+  /** So many, each finished in one transaction with the claim of the next. */
+  workOff(count: number): void
   close(): void
 }
 
@@ -98,12 +100,21 @@ export function openRaw(file: string, synchronous: Synchronous): RawQueue {
     finish.run(id)
     event.run(id, Date.now(), '{"kind":"finished"}')
   })
+  const endAndTake = db.transaction((id: number) => {
+    end(id)
+    return take()
+  })
   return {
     enqueue: db.transaction((description: string) => {
       event.run(insert.run(description, Date.now()).lastInsertRowid, Date.now(), '{"kind":"submitted"}')
     }),
     claimAndFinish() {
       const id = take()
+      if (id !== undefined) end(id)
+    },
+    workOff(count) {
+      let id = take()
+      for (let i = 1; i < count && id !== undefined; i += 1) id = endAndTake(id)
       if (id !== undefined) end(id)
     },
     close: () => db.close(),

@@ -1,4 +1,5 @@
 /** The store against raw better-sqlite3 on the same disk: a request becomes a durable task; a worker takes one and finishes it. */
+import type { Task } from '../../src/core/task.ts'
 import type { Store } from '../../src/ports/store.ts'
 import type { Bench, Figure, Result } from './figure.ts'
 import { rateOf, spreadOf, versus } from './measure.ts'
@@ -22,8 +23,8 @@ export const bench: Bench = {
       await enqueueOneByOne('full', 0.7),
       await enqueueOneByOne('normal', 0.6),
       await enqueueBurst('full'),
-      await claimAndFinish('full', 0.6),
-      await claimAndFinish('normal', 0.6),
+      ...(await claimAndFinish('full', 0.6)),
+      ...(await claimAndFinish('normal', 0.6)),
       ...(await besidePlainjob()),
     ]
   },
@@ -60,22 +61,31 @@ async function enqueueBurst(synchronous: Synchronous, count = 1000): Promise<Fig
   })
 }
 
-/** One worker takes a task and finishes it, with the events of both. */
-async function claimAndFinish(synchronous: Synchronous, atLeast: number): Promise<Figure> {
+/**
+ * One worker takes tasks and finishes them, with the events of both. It asks for the next one as it writes the end of the last, so that
+ * both are one commit; beside it the same in two, and beside raw calls that share one as well.
+ */
+async function claimAndFinish(synchronous: Synchronous, atLeast: number): Promise<readonly Figure[]> {
   const { rounds, count } = LENGTHS[synchronous]
   await using stand = await openStand(synchronous)
   const { store, raw } = stand
-  const all = count * (rounds + 1)
+  const all = 3 * count * (rounds + 1)
   await Promise.all(Array.from({ length: all }, submitter(store)))
   repeat(all, (i) => raw.enqueue(request(i).description))
-  return await versus({
-    name: `claim and finish, ${synchronous}`,
-    unit: '/s',
-    rounds,
-    ours: () => rateOf(count, () => workOff(store, count)),
-    peer: { name: RAW, measure: () => rateOf(count, () => repeat(count, () => raw.claimAndFinish())) },
-    goal: { of: 'ratio', atLeast },
-  })
+  const oneByOne = { name: RAW, measure: () => rateOf(count, () => repeat(count, () => raw.claimAndFinish())) }
+  const together = { name: `${RAW}, one commit`, measure: () => rateOf(count, async () => raw.workOff(count)) }
+  const common = { unit: '/s', rounds, ours: () => rateOf(count, () => workOff(store, count)) }
+  const name = `claim and finish, ${synchronous}`
+  return [
+    await versus({ ...common, name, peer: oneByOne, goal: { of: 'ratio', atLeast } }),
+    await versus({ ...common, name, peer: together }),
+    await versus({
+      ...common,
+      name: `claim, then finish, ${synchronous}`,
+      ours: () => rateOf(count, () => workOffInTwo(store, count)),
+      peer: oneByOne,
+    }),
+  ]
 }
 
 /** A job queue on the same database library, at its own settings. */
@@ -124,12 +134,29 @@ async function inTurn(count: number, work: () => Promise<void>): Promise<void> {
   for (let i = 0; i < count; i += 1) await work()
 }
 
+/** As a worker does: the claim of the next task shares the commit of the end of the last. */
 async function workOff(store: Store, count: number): Promise<void> {
-  for (let i = 0; i < count; i += 1) {
-    const task = await store.claim({ id: 'w1', leaseMs: 30_000 })
-    if (task === undefined) throw new Error('no task left')
-    await store.apply(task.id, { kind: 'answered', answer: 'ok' }, { leaseId: task.lease?.id ?? '' })
+  let task = await claimOne(store)
+  for (let i = 1; i < count; i += 1) {
+    const [next] = await Promise.all([claimOne(store), finish(store, task)])
+    task = next
   }
+  await finish(store, task)
+}
+
+async function workOffInTwo(store: Store, count: number): Promise<void> {
+  for (let i = 0; i < count; i += 1) await finish(store, await claimOne(store))
+}
+
+async function claimOne(store: Store): Promise<Task> {
+  const task = await store.claim({ id: 'w1', leaseMs: 30_000 })
+  if (task === undefined) throw new Error('no task left')
+  return task
+}
+
+async function finish(store: Store, task: Task): Promise<void> {
+  const { kind } = await store.apply(task.id, { kind: 'answered', answer: 'ok' }, { leaseId: task.lease?.id ?? '' })
+  if (kind !== 'applied') throw new Error('a task could not be finished')
 }
 
 function repeat(count: number, work: (index: number) => void): void {
