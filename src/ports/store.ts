@@ -209,4 +209,6 @@ export interface Store extends AsyncDisposable {
 
   /** Calls `listener` after each commit of this process and, without polling, of the others. Coalesced; a wake-up may come more often than needed. */
   watch(listener: (change: Change) => void): Disposable
+  /** Calls `listener` when this process submits a task, before it is written: a claim that is asked for then shares its commit. */
+  watchSubmits(listener: () => void): Disposable
 }

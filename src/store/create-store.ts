@@ -36,6 +36,7 @@ export async function createStore(options: StoreOptions): Promise<Store> {
   const db = openDatabase({ file, logger, synchronous })
   const wake = createWake({ db, file, clock, logger })
   const queue = createWriteQueue(db, wake.committed)
+  const submitWatchers = new Set<() => void>()
   let closing: Promise<void> | undefined
   /** The first sign that the file is damaged. Nothing is asked of it after that: what is cached would still look well. */
   let damage: StoreError | undefined
@@ -71,11 +72,23 @@ export async function createStore(options: StoreOptions): Promise<Store> {
   }
 
   const session: Session = { db, read, write, now: () => clock.now() }
+  const { submit, ...tasks } = createTaskSide(session)
   return {
-    ...createTaskSide(session),
+    ...tasks,
     ...createRecordSide(session),
     ...createDeliverySide(session),
+    submit(task, limits) {
+      const written = submit(task, limits)
+      for (const watcher of submitWatchers) watcher()
+      return written
+    },
     watch: (listener) => wake.watch(listener),
+    watchSubmits(listener) {
+      // A function of its own, so that the same listener given twice is two watchers.
+      const own = () => listener()
+      submitWatchers.add(own)
+      return { [Symbol.dispose]: () => void submitWatchers.delete(own) }
+    },
     [Symbol.asyncDispose]() {
       closing ??= shut()
       return closing

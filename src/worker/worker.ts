@@ -44,7 +44,7 @@ class ClaimLoop implements Worker {
   #lastBeatAt = 0
   /** Why the heartbeats fail, said once and not with each of them. */
   #beatTrouble = ''
-  #watching: Disposable | undefined
+  #watching: DisposableStack | undefined
 
   constructor(options: WorkerOptions) {
     this.#options = options
@@ -62,10 +62,14 @@ class ClaimLoop implements Worker {
     const { store, logger } = this.#options
     await store.registerWorker(this.#row())
     this.#lastBeatAt = this.#options.clock.now()
-    this.#watching = store.watch((change) => {
-      if (change.kind !== 'task') return
-      this.#onChange(change.taskId).catch((error) => logger.error({ error: errorLine(error) }, 'a wake-up failed'))
-    })
+    this.#watching = new DisposableStack()
+    this.#watching.use(store.watchSubmits(() => this.#claimMore()))
+    this.#watching.use(
+      store.watch((change) => {
+        if (change.kind !== 'task') return
+        this.#onChange(change.taskId).catch((error) => logger.error({ error: errorLine(error) }, 'a wake-up failed'))
+      }),
+    )
     this.#scheduleBeat()
     this.#claimMore()
   }

@@ -71,6 +71,7 @@ export async function openStand(synchronous: Synchronous): Promise<StoreStand> {
 
 export interface RawQueue {
   enqueue(description: string): void
+  claim(): void
   claimAndFinish(): void
   /** So many, each finished in one transaction with the claim of the next. */
   workOff(count: number): void
@@ -108,6 +109,7 @@ export function openRaw(file: string, synchronous: Synchronous): RawQueue {
     enqueue: db.transaction((description: string) => {
       event.run(insert.run(description, Date.now()).lastInsertRowid, Date.now(), '{"kind":"submitted"}')
     }),
+    claim: () => void take(),
     claimAndFinish() {
       const id = take()
       if (id !== undefined) end(id)

@@ -299,3 +299,17 @@ describe('the slot of a task', () => {
     expect(kinds[kinds.indexOf('1 finished') + 1]).toBe('2 claimed')
   })
 })
+
+describe('a task that is asked for where a worker is idle', () => {
+  it('is claimed in the commit that stores it', async () => {
+    await using assembly = await assemble({ replies: [['true']] })
+    const worker = await assembly.startWorker()
+    await worker.idle()
+    const seen: (string | undefined)[] = []
+    using _watching = assembly.store.watch(async (change) => {
+      seen.push((await assembly.store.get(change.taskId))?.status)
+    })
+    await assembly.until((await assembly.ask('nothing')).id)
+    expect(seen[0]).toBe('planning')
+  })
+})
