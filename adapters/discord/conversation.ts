@@ -93,6 +93,7 @@ async function submit(said: SaidMessage, facts: ChannelFacts, here: Place | null
     await speakMarkdown(said, HELP, context)
     return
   }
+  if (said.attachments.length === 0 && isControlWord(said.text)) return explainWord(said, context)
   const place = here ?? placeFor({ kind: 'message', channelId: facts.id, messageId: said.id }, facts)
   const outcome = await context.inbox.submit({
     actor: actorOf(said.who, facts),
@@ -172,6 +173,12 @@ const CONTROL_WORD =
 
 function isControlWord(text: string): boolean {
   return CONTROL_WORD.test(text)
+}
+
+/** Where there is no task that it could mean, it is still no request. */
+function explainWord(said: SaidMessage, context: Context): Promise<void> {
+  if (/help/iu.test(said.text)) return speakMarkdown(said, HELP, context)
+  return speak(said, 'There is no task here. Say that in the thread of the task that you mean, or use /task.', context)
 }
 
 function speak(said: SaidMessage, sentence: string, context: Context): Promise<void> {

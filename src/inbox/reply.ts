@@ -3,7 +3,7 @@ import type { Actor } from '../core/actor.ts'
 import { shortHash } from '../core/approval.ts'
 import { isSamePerson } from '../core/authorize.ts'
 import { parseThreadWords, type Verb } from '../core/controls.ts'
-import { isFinal, type Place, type Task } from '../core/task.ts'
+import { isFinal, type Place, TASK_STATUSES, type Task, type TaskSummary } from '../core/task.ts'
 import type { ActDetails, ActOutcome, Inbox, Refusal, ReplyOutcome, ReplyRequest } from '../ports/inbox.ts'
 import type { NewTask, Store } from '../ports/store.ts'
 import { refinementOf } from './children.ts'
@@ -50,17 +50,52 @@ async function control(options: ReplyOptions, request: ReplyRequest, task: Task,
   if (verb === 'status' || verb === 'log' || verb === 'files' || verb === 'help') {
     return (await options.door.check(actor, 'view', task)) ?? { kind: 'show', what: verb, task }
   }
+  if (verb === 'cancel') return cancelLive(options, request, task)
   const decides = verb === 'approve' || verb === 'reject'
-  // "yes", "no" and "stop" are also talk: where there is nothing to decide or stop, only the bot's own name makes them orders.
-  const hasObject = decides ? task.status === 'awaiting_approval' : verb !== 'cancel' || !isFinal(task.status)
-  if (!hasObject && !addressed) return { kind: 'ignored' }
-  if (isAboutEarlier(request, task)) {
-    const sentence = `That was said before task #${task.id} was asked for, so nothing was done. Say it again if you mean this task.`
-    return { kind: 'conflict', sentence, task }
-  }
+  // "yes" and "no" are also talk: where there is nothing to decide, only the bot's own name makes them orders.
+  if (decides && task.status !== 'awaiting_approval' && !addressed) return { kind: 'ignored' }
+  if (isAboutEarlier(request, task)) return saidBefore(task)
   if (decides && isAnswerToEarlier(request, task)) return { kind: 'conflict', sentence: PLAN_CHANGED, task }
   const hash = decides && task.status === 'awaiting_approval' ? shortHash(task.approval.hash) : null
   return options.act(actor, { verb, taskId: task.id, hash }, { dedupeKey: request.dedupeKey, place: request.place })
+}
+
+const LIVE = TASK_STATUSES.filter((status) => !isFinal(status))
+/** No thread has so many that live. */
+const MOST_IN_THREAD = 100
+
+/**
+ * Stops the newest task here that lives, and those that it waits for: who says "stop" while a command runs and a reply waits behind it
+ * does not mean the reply alone. Newest first, so that what waits does not begin as the other ends.
+ */
+async function cancelLive(options: ReplyOptions, request: ReplyRequest, newest: Task): Promise<ReplyOutcome> {
+  const { actor, place, addressed } = request
+  const { tasks } = await options.store.list({ place, status: LIVE, limit: MOST_IN_THREAD })
+  const meant = chainOf(tasks)
+  // It is talk, too: where nothing lives, only the bot's own name makes it an order.
+  if (meant.length === 0 && !addressed) return { kind: 'ignored' }
+  if (isAboutEarlier(request, newest)) return saidBefore(newest)
+  const cancel = (taskId: number) => options.act(actor, { verb: 'cancel', taskId, hash: null }, { place })
+  const newestOutcome = await cancel(meant[0] ?? newest.id)
+  const outcomes = [newestOutcome]
+  for (const id of meant.slice(1)) outcomes.push(await cancel(id))
+  const told = outcomes.find(({ kind }) => kind !== 'done' && kind !== 'conflict') ?? outcomes.at(-1) ?? newestOutcome
+  return { ...told, sentence: outcomes.map(({ sentence }) => sentence).join(' ') }
+}
+
+function chainOf(live: readonly TaskSummary[]): number[] {
+  const chain: number[] = []
+  for (let task = live[0]; task !== undefined; ) {
+    const { id, afterId } = task
+    chain.push(id)
+    task = live.find((each) => each.id === afterId)
+  }
+  return chain
+}
+
+function saidBefore(task: Task): ReplyOutcome {
+  const sentence = `That was said before task #${task.id} was asked for, so nothing was done. Say it again if you mean this task.`
+  return { kind: 'conflict', sentence, task }
 }
 
 /** A platform's clock and ours agree within this. */

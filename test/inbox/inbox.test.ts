@@ -7,6 +7,7 @@ import { StoreError } from '../../src/ports/store.ts'
 import { eventually } from '../eventually.ts'
 import { type Assembly, assemble, LOCAL, OPEN_ACCESS, person } from '../fakes/assembly.ts'
 import { scriptedPlan } from '../fakes/scripted-planner.ts'
+import { applied, cancelled } from '../store/store-helpers.ts'
 
 const THREAD: Place = { platform: 'slack', key: 'T1:C1:1.0', channelId: 'C1', thread: true }
 const ana = person('ana')
@@ -515,6 +516,27 @@ describe('a reply in the thread', () => {
     expect(await assembly.inbox.reply(says(person('eve', { scope: 'T9' }), 'cancel'))).toMatchObject({
       kind: 'forbidden',
     })
+  })
+
+  it('"stop" means what runs and what waits behind it, and then whatever still lives', async () => {
+    await using assembly = await assemble()
+    const { inbox, store } = assembly
+    const other = await submit(assembly, '!sleep 98')
+    const first = await submit(assembly, '!sleep 99')
+    await store.claim({ id: 'w', leaseMs: 30_000, only: first.id })
+    const second = await inbox.reply(says(ana, 'use five instead'))
+    if (second.kind !== 'queued') throw new Error(second.kind)
+    expect(await inbox.reply(says(ana, 'stop'))).toMatchObject({
+      kind: 'done',
+      task: { id: first.id },
+      sentence: `Task #${second.task.id} is cancelled. Stopping task #${first.id}.`,
+    })
+    expect(await store.get(second.task.id)).toMatchObject({ status: 'cancelled' })
+    expect(await store.get(first.id)).toMatchObject({ cancelRequestedBy: { userId: 'ana' } })
+    expect(await store.get(other.id)).toMatchObject({ status: 'pending' })
+    await applied(store, first.id, cancelled())
+    expect(await inbox.reply(says(ana, 'stop'))).toMatchObject({ kind: 'done', task: { id: other.id } })
+    expect(await inbox.reply(says(ana, 'stop'))).toEqual({ kind: 'ignored' })
   })
 
   it('thanks and emoji ask for nothing', async () => {

@@ -90,7 +90,7 @@ test('a session that Discord has forgotten is begun anew', async () => {
   server.gateway.terminateAll()
   await eventually(() => expect(server.gateway.identifies).toHaveLength(2))
   await eventually(() => expect(harness?.adapter.health().ok).toBe(true))
-  mention(server, 'again')
+  mention(server, 'hello again')
   await eventually(() => expect(inbox.submitted).toHaveLength(1))
   expect(server.gateway.connections).toBe(1)
 })
@@ -100,7 +100,7 @@ test('an invalid session in the middle is begun anew too', async () => {
   server.gateway.invalidateSession(false)
   await eventually(() => expect(server.gateway.identifies).toHaveLength(2))
   await eventually(() => expect(server.gateway.connections).toBe(1))
-  mention(server, 'again')
+  mention(server, 'hello again')
   await eventually(() => expect(inbox.submitted.length).toBeGreaterThan(0))
 })
 

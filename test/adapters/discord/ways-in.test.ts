@@ -239,6 +239,17 @@ test('a mention without words is answered with what can be done', async () => {
   expect(inbox.submitted).toEqual([])
 })
 
+test('a word that means a task is no request where there is none', async () => {
+  const { server, inbox, ana, channel } = await begin()
+  const say = (word: string) =>
+    server.people.say({ user: ana, channelId: channel.id, content: `<@${server.state.bot.id}> ${word}` })
+  say('help')
+  await eventually(() => expect(botMessages(channel.id).at(-1)?.content).toContain('/task run'))
+  say('cancel!')
+  await eventually(() => expect(botMessages(channel.id).at(-1)?.content).toContain('There is no task here.'))
+  expect(inbox.submitted).toEqual([])
+})
+
 test('a refusal to a mention is said where it was asked', async () => {
   const { server, inbox, ana, channel } = await begin()
   inbox.refuse = () => 'You are not on the list of people who may use the assistant here.'
