@@ -134,6 +134,10 @@ async function openClient(config: Config, create: boolean): Promise<CliClient> {
       const { startWorkerRole } = await import('./worker-role.ts')
       return startWorkerRole(parts, { role: 'run', only })
     },
-    [Symbol.asyncDispose]: () => parts[Symbol.asyncDispose](),
+    async [Symbol.asyncDispose]() {
+      // Nobody else would go on with files that this process has begun to fetch.
+      await parts.inbox.idle()
+      await parts[Symbol.asyncDispose]()
+    },
   }
 }
