@@ -1,7 +1,7 @@
 /** Decisions on one exact plan: approve, reject, edit. The second one to decide learns who was first. */
 import type { Actor } from '../core/actor.ts'
 import { shortHash } from '../core/approval.ts'
-import { type Plan, planSchema } from '../core/plan.ts'
+import { type NetworkRequest, type Plan, planSchema } from '../core/plan.ts'
 import { type Box, type Reviewer, reviewRound } from '../core/review.ts'
 import { currentRound, type Task } from '../core/task.ts'
 import type { Clock } from '../ports/clock.ts'
@@ -59,8 +59,9 @@ export function createDecisions(options: DecideOptions): Decisions {
     async edit(actor, task, hash, commands) {
       const waiting = awaiting(task, hash)
       if ('sentence' in waiting) return waiting
-      const plan = editedPlan(task, commands)
-      if ('sentence' in plan) return plan
+      const edited = editedPlan(task, commands)
+      if ('sentence' in edited) return edited
+      const plan = { ...edited, network: networkOf(edited, currentRound(task)?.plan, options.reviewer) }
       const box = await options.box()
       if (box === undefined)
         return invalid('No worker is running, so the plan cannot be checked. Start one and try again.')
@@ -93,6 +94,16 @@ export function editedPlan(task: Task, commands: readonly string[]): Plan | Refu
   const parsed = planSchema.safeParse({ commands, summary: before?.summary ?? '', network: before?.network ?? null })
   if (parsed.success) return parsed.data
   return invalid(`This plan cannot be used: ${parsed.error.issues.map((issue) => issue.message).join('; ')}.`)
+}
+
+/** Hosts that the commands named before go with them; what only the plan's author knew of stays. */
+function networkOf(edited: Plan, before: Plan | undefined, reviewer: Reviewer): NetworkRequest | null {
+  if (before?.network == null) return null
+  const named = new Set(reviewer.networkNeeded(before)?.hosts)
+  const kept = before.network.hosts.filter((host) => !named.has(host))
+  const needed = reviewer.networkNeeded(edited)
+  if (kept.length === 0) return needed
+  return { ...before.network, hosts: [...new Set([...kept, ...(needed?.hosts ?? [])])] }
 }
 
 /** The task as one whose plan with this hash awaits a decision; a null hash means whichever waits now. */

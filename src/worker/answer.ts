@@ -1,5 +1,6 @@
 import { formatCount } from '../core/format.ts'
 import { currentRound, type OutputTotals, type Task } from '../core/task.ts'
+import { parseVerbatim } from '../core/verbatim.ts'
 import type { WorkerOptions } from './options.ts'
 import { planRequest } from './propose.ts'
 import type { TaskRun } from './task-run.ts'
@@ -17,7 +18,7 @@ export function plainAnswer(task: Task, outputs: OutputTotals): string {
  * The work is done by now: only a cancel or a lost lease keeps it from being told so, not a stop or the task's time limit.
  */
 export async function askForAnswer(options: WorkerOptions, run: TaskRun): Promise<string | undefined> {
-  if (currentRound(run.task)?.author.kind === 'verbatim') return undefined
+  if (parseVerbatim(run.task.description) !== undefined) return undefined
   const { signal } = run.control
   try {
     const request = await planRequest(options, run.task, [])

@@ -4,6 +4,7 @@ import { describeStepEnd, type FailureReason, isSuccess, type StepEnd } from '..
 import { endOfRound } from '../core/resume.ts'
 import { hashFor } from '../core/review.ts'
 import { currentRound, type Round, type Task } from '../core/task.ts'
+import { parseVerbatim } from '../core/verbatim.ts'
 import type { SandboxSession } from '../ports/sandbox.ts'
 import { askForAnswer, plainAnswer } from './answer.ts'
 import type { WorkerOptions } from './options.ts'
@@ -20,7 +21,7 @@ export async function runRound(options: WorkerOptions, run: TaskRun): Promise<vo
   if (over !== undefined) await run.log().catch(() => undefined)
   const end = over === undefined ? await runApproved(options, run, round) : { ...over, recorded: Promise.resolve(true) }
   if (end === undefined) return
-  if (!isSuccess(end.end)) return afterFailure(options, run, round, end.index, end.end)
+  if (!isSuccess(end.end)) return afterFailure(options, run, end.index, end.end)
   await finish(options, run, end.recorded)
 }
 
@@ -134,16 +135,12 @@ async function runBounded(
   return end
 }
 
-async function afterFailure(
-  options: WorkerOptions,
-  run: TaskRun,
-  round: Round,
-  index: number,
-  end: StepEnd,
-): Promise<void> {
+async function afterFailure(options: WorkerOptions, run: TaskRun, index: number, end: StepEnd): Promise<void> {
   if (end.kind === 'cancelled') return run.control.signal.throwIfAborted()
   const mayRepair = end.kind === 'exited' || end.kind === 'signalled'
-  if (mayRepair && round.author.kind !== 'verbatim' && run.task.rounds.length <= options.repairRounds) {
+  // What a person wrote, or has changed of it, is theirs to mend.
+  const isPlanned = parseVerbatim(run.task.description) === undefined
+  if (mayRepair && isPlanned && run.task.rounds.length <= options.repairRounds) {
     const log = await run.log()
     await log.note(`command ${index + 1} failed (${describeStepEnd(end)}); planning a repair`)
     await run.apply({ kind: 'repairing', why: describeStepEnd(end) })

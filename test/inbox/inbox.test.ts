@@ -235,6 +235,22 @@ describe('a decision', () => {
     expect((await assembly.workspace.outputs(id)).files.map((file) => file.path)).toEqual(['y'])
   })
 
+  it('on a plan with other commands asks for the hosts of these, and a model mends nothing that a person wrote', async () => {
+    await using assembly = await assemble(ASKING)
+    await assembly.startWorker()
+    const { id } = await submit(assembly, '!curl -s https://example.com/page')
+    await assembly.until(id, 'awaiting_approval')
+    const edit = async (command: string) => {
+      const outcome = await assembly.inbox.act(ana, { verb: 'edit', taskId: id, hash: null }, { commands: [command] })
+      return outcome.kind === 'done' ? outcome.task.rounds.at(-1)?.plan.network : outcome
+    }
+    expect(await edit('curl -s https://example.org/page')).toMatchObject({ hosts: ['example.org'] })
+    expect(await edit('cat no-such-file')).toBeNull()
+    await assembly.inbox.act(ana, { verb: 'approve', taskId: id, hash: null })
+    expect(await assembly.until(id)).toMatchObject({ status: 'failed', failure: { reason: 'step_failed' } })
+    expect((await assembly.store.get(id))?.rounds).toHaveLength(1)
+  })
+
   it('to edit into something that is not allowed is refused with the reason', async () => {
     await using assembly = await assemble({ ...ASKING, replies: [['touch x']] })
     await assembly.startWorker()
