@@ -27,21 +27,27 @@ const inputs = z
   .optional()
   .describe('Files to lay into the working directory of the task, under inputs/')
 
-export const submitBody = z.strictObject({
-  description,
-  model: z
-    .string()
-    .min(1)
-    .max(200)
-    .optional()
-    .describe('A model of the Ollama server, instead of the one in the settings'),
-  dedupe_key: idempotencyKey
-    .optional()
-    .describe('The same key again answers the same task; as the Idempotency-Key header'),
-  inputs,
-})
+/** What the page to try it begins with. */
+const TO_TRY = { description: '!seq 1 5' }
+export const submitBody = z
+  .strictObject({
+    description,
+    model: z
+      .string()
+      .min(1)
+      .max(200)
+      .optional()
+      .describe('A model of the Ollama server, instead of the one in the settings'),
+    dedupe_key: idempotencyKey
+      .optional()
+      .describe('The same key again answers the same task; as the Idempotency-Key header'),
+    inputs,
+  })
+  .meta({ example: TO_TRY })
 
-export const refineBody = z.strictObject({ text: description, dedupe_key: idempotencyKey.optional(), inputs })
+export const refineBody = z
+  .strictObject({ text: description, dedupe_key: idempotencyKey.optional(), inputs })
+  .meta({ example: { text: 'the same, but from 5 to 1' } })
 
 /** Many clients send no body at all with an action. */
 export const noBody = z.strictObject({}).nullish()
@@ -96,7 +102,9 @@ export const logsQuery = z.strictObject({
 export const followHeaders = z.looseObject({
   'last-event-id': z.string().optional().describe('Go on after this event; browsers send it when they reconnect'),
 })
-export const submitHeaders = z.looseObject({ 'idempotency-key': idempotencyKey.optional() })
+export const submitHeaders = z.looseObject({
+  'idempotency-key': idempotencyKey.optional().describe('The same key again answers the same task'),
+})
 export const rangeHeaders = z.looseObject({ range: z.string().optional(), 'if-range': z.string().optional() })
 
 export const summarySchema = z.object({

@@ -221,3 +221,13 @@ describe('audit', () => {
     expect((await api.get('/audit')).status).toBe(403)
   })
 })
+
+test('what the page to try it begins with can be sent as it is', async () => {
+  await using api = await startApi()
+  const document = documentSchema.parse(await (await api.get('/openapi.json')).json())
+  const body = z.object({
+    content: z.object({ 'application/json': z.object({ schema: z.object({ example: z.looseObject({}) }) }) }),
+  })
+  const { example } = body.parse(document.paths['/tasks']?.post?.requestBody).content['application/json'].schema
+  expect((await api.post('/tasks', example)).status).toBe(201)
+})
