@@ -28,7 +28,7 @@ interface Started {
 /** Starts the roles on parts that it takes over: they are closed when everything has stopped. */
 export async function startRoles(parts: Parts, roles: readonly Role[]): Promise<RunningRoles> {
   // Its tables now, as the policy by the import above: no request waits until they are made.
-  parts.redactor.text('')
+  parts.redactor.stream()
   const started: Started = {
     parts: [],
     ask: { api: null, slack: null, discord: null, model: false, worker: false },

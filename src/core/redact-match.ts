@@ -109,23 +109,10 @@ function bytesOf(one: string, anyCase: boolean): Uint8Array {
   const key = `${anyCase} ${one}`
   const found = known.get(key)
   if (found !== undefined) return found
-  const set = LITERAL.test(one) ? setOfLiteral(one, anyCase) : setOfPattern(one, anyCase)
+  const pattern = new RegExp(`^${one}$`, anyCase ? 'si' : 's')
+  const set = setOf((byte) => pattern.test(String.fromCharCode(byte)))
   known.set(key, set)
   return set
-}
-
-/** Most of what shapes are made of: to ask a pattern for each byte takes a hundred times as long. */
-const LITERAL = /^[\w:/@=-]$/
-
-function setOfLiteral(one: string, anyCase: boolean): Uint8Array {
-  const set = new Uint8Array(256)
-  for (const spelling of anyCase ? [one.toLowerCase(), one.toUpperCase()] : [one]) set[spelling.charCodeAt(0)] = 1
-  return set
-}
-
-function setOfPattern(one: string, anyCase: boolean): Uint8Array {
-  const pattern = new RegExp(`^${one}$`, anyCase ? 'si' : 's')
-  return setOf((byte) => pattern.test(String.fromCharCode(byte)))
 }
 
 /** Its first four bytes as sets; what is not certain by then can be any byte. */
@@ -140,9 +127,7 @@ function anchorOf(atoms: readonly Atom[]): readonly Uint8Array[] {
 }
 
 export function setOf(has: (byte: number) => boolean): Uint8Array {
-  const set = new Uint8Array(256)
-  for (let byte = 0; byte < set.length; byte += 1) if (has(byte)) set[byte] = 1
-  return set
+  return Uint8Array.from({ length: 256 }, (_, byte) => (has(byte) ? 1 : 0))
 }
 
 /** Not m, n, r, t: they end a colour sequence or a written-out \n, and would hide the token after it. */

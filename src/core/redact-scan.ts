@@ -30,12 +30,13 @@ export function createScanner(candidates: readonly Candidate[]): Scanner {
   const firstBytes = new Uint8Array(256)
   const byAnchor = new Map<number, Candidate[]>()
   for (const candidate of candidates) {
-    const [b0 = [], b1 = [], b2 = [], b3 = []] = candidate.anchor.map(bytesIn)
+    const bytes = candidate.anchor.map((set) => [...set.keys()].filter((byte) => set[byte] === 1))
+    const [b0 = [], b1 = [], b2 = [], b3 = []] = bytes
     for (const byte of b0) {
       const group = 1 << (byte % GROUPS)
-      if (firstBytes[byte] === 0) mark(halves, [EVERY_BYTE, [byte]], group << GROUPS)
       firstBytes[byte] = 1
       mark(halves, [[byte], b1], group)
+      mark(halves, [EVERY_BYTE, [byte]], group << GROUPS)
       mark(halves, [b2, b3], group << (2 * GROUPS))
       mark(halves, [b1, b2], group << (3 * GROUPS))
     }
@@ -49,12 +50,6 @@ export function createScanner(candidates: readonly Candidate[]): Scanner {
     }
   }
   return { halves, firstBytes, candidates: byAnchor }
-}
-
-function bytesIn(set: Uint8Array): number[] {
-  const bytes: number[] = []
-  for (let byte = 0; byte < set.length; byte += 1) if (set[byte] === 1) bytes.push(byte)
-  return bytes
 }
 
 const EVERY_BYTE = Array.from({ length: 256 }, (_, byte) => byte)

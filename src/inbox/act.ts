@@ -65,10 +65,10 @@ function createHandlers(options: ActOptions): Record<ActVerb, Handler> {
     retry: childBy(retryOf),
     restart: childBy(retryOf),
     rerun: childBy(rerunOf),
-    resume: (actor, task, control, details) => {
-      const why = whyNotResumed(task)
+    resume: async (actor, task, control, details) => {
+      const why = whyNotResumed(task) ?? (await whyNotNow(options, task, details))
       if (why === undefined) return childBy(resumeOf)(actor, task, control, details)
-      return Promise.resolve({ kind: 'conflict', sentence: why, task })
+      return { kind: 'conflict', sentence: why, task }
     },
     replan: (actor, task, _control, details) => replan(options, actor, task, details),
     approve: (actor, task, { hash }) => decisions.approve(actor, task, hash),
@@ -186,4 +186,19 @@ function whyNotResumed(task: Task): string | undefined {
   }
   if (!changedTheShell(task)) return undefined
   return `Task #${task.id} cannot be resumed: a command before the interruption changed the folder or the variables of the later ones. Start over instead.`
+}
+
+/** What it left is gone, or goes on already: its commands may have had effects, and are not run a second time by a second click. */
+async function whyNotNow(
+  { store, workspace }: ActOptions,
+  task: Task,
+  { dedupeKey }: ActDetails,
+): Promise<string | undefined> {
+  // The same wish, brought again, is answered with what it has started.
+  if (dedupeKey !== undefined && dedupeKey !== null && (await store.hasKey(dedupeKey))) return undefined
+  const children = await store.children(task.id)
+  const child = children.find(({ kind, status }) => kind === 'resume' && (status === 'done' || !isFinal(status)))
+  if (child !== undefined) return `Task #${task.id} is already resumed as #${child.id}.`
+  if (await workspace.exists(task.id)) return undefined
+  return `The files of task #${task.id} are gone, so there is nothing to go on with; restart it instead.`
 }

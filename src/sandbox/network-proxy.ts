@@ -5,7 +5,7 @@
  */
 import { lookup } from 'node:dns/promises'
 import { chmodSync, mkdirSync, rmSync } from 'node:fs'
-import { createServer, type IncomingMessage, request, type Server, type ServerResponse } from 'node:http'
+import { createServer, type IncomingMessage, request, type Server, type ServerResponse, STATUS_CODES } from 'node:http'
 import { connect, type Socket } from 'node:net'
 import { networkInterfaces } from 'node:os'
 import { join } from 'node:path'
@@ -89,7 +89,8 @@ export class NetworkProxy implements AsyncDisposable {
       upstream.on('close', () => client.destroy())
       client.on('close', () => upstream.destroy())
     } catch (error) {
-      client.end(`HTTP/1.1 403 Forbidden\r\nconnection: close\r\n\r\n${errorLine(error)}\n`)
+      const status = statusOf(error)
+      client.end(`HTTP/1.1 ${status} ${STATUS_CODES[status]}\r\nconnection: close\r\n\r\n${errorLine(error)}\n`)
     }
   }
 
@@ -97,10 +98,10 @@ export class NetworkProxy implements AsyncDisposable {
     const target = parseTarget(incoming.url ?? '')
     const refuse = (error: unknown) => {
       if (outgoing.headersSent) outgoing.destroy()
-      else outgoing.writeHead(403, { connection: 'close' }).end(`${errorLine(error)}\n`)
+      else outgoing.writeHead(statusOf(error), { connection: 'close' }).end(`${errorLine(error)}\n`)
     }
     try {
-      if (target?.protocol !== 'http:') throw new Error('only http:// and CONNECT')
+      if (target?.protocol !== 'http:') throw new NotPermitted('only http:// and CONNECT')
       const upstream = await this.#connect(target.hostname, Number(target.port || 80))
       const kept = Object.entries(incoming.headers).filter(([name]) => !HOP_HEADERS.has(name))
       const headers = { ...Object.fromEntries(kept), host: target.host }
@@ -144,11 +145,11 @@ export class NetworkProxy implements AsyncDisposable {
     const { allowedHosts, planHosts, resolve = resolveName, privateAddresses = [] } = this.#options
     const isNamed = planHosts.some((pattern) => matches(pattern, host))
     const isAllowed = !allowedHosts?.length || allowedHosts.some((pattern) => matches(pattern, host))
-    if (!isNamed || !isAllowed) throw new Error(`${host} is not among the hosts that were approved`)
+    if (!isNamed || !isAllowed) throw new NotPermitted(`${host} is not among the hosts that were approved`)
     const addresses = await resolve(host)
     const forbidden = addresses.find((address) => !privateAddresses.includes(address) && !isPublic(address))
     const [first] = addresses
-    if (forbidden !== undefined) throw new Error(`${host} leads to ${forbidden}, which is not a public address`)
+    if (forbidden !== undefined) throw new NotPermitted(`${host} leads to ${forbidden}, which is not a public address`)
     if (first === undefined) throw new Error(`${host} has no address`)
     return first
   }
@@ -166,6 +167,13 @@ export class NetworkProxy implements AsyncDisposable {
     stream.on('error', () => stream.destroy())
     stream.once('close', () => this.#open.delete(stream))
   }
+}
+
+class NotPermitted extends Error {}
+
+/** A person who reads what the command said learns whether we refused it, or the host cannot be reached. */
+function statusOf(error: unknown): 403 | 502 {
+  return error instanceof NotPermitted ? 403 : 502
 }
 
 /** Public unicast and none of this machine's own addresses. */

@@ -34,7 +34,7 @@ function workspaceIn(root: string): Workspace {
   const limits = { logBytes: 2 ** 32, outputFiles: 10, outputBytes: 1, inputBytes: 1, inputs: 1, depth: 9 }
   const redactor = createRedactor({ secrets })
   // As the program does when it starts.
-  redactor.text('')
+  redactor.stream()
   return createWorkspace({ root, clock: realClock, logger: quiet, redactor, limits })
 }
 

@@ -423,6 +423,18 @@ describe('children', () => {
     await assembly.startWorker({ stepTimeoutMs: 300 })
     const resumed = await assembly.until(outcome.task.id, 'running')
     expect(resumed.rounds[0]?.plan.commands).toEqual(['sleep 1000', 'cat a'])
+    const again = { verb: 'resume', taskId: id, hash: null } as const
+    expect(await assembly.inbox.act(ana, again)).toMatchObject({
+      kind: 'conflict',
+      sentence: `Task #${id} is already resumed as #${resumed.id}.`,
+    })
+    await assembly.inbox.act(ana, { verb: 'cancel', taskId: resumed.id, hash: null })
+    await assembly.until(resumed.id)
+    await assembly.inbox.act(ana, { verb: 'discard', taskId: id, hash: null })
+    expect(await assembly.inbox.act(ana, again)).toMatchObject({
+      kind: 'conflict',
+      sentence: `The files of task #${id} are gone, so there is nothing to go on with; restart it instead.`,
+    })
   })
 
   it('discard is refused while a child waits to go on with the files', async () => {

@@ -72,6 +72,16 @@ describe('the network of a task whose plan was approved with it', () => {
     expect(outputs[1]).toMatch(/^refused /)
   })
 
+  it('says of a host that has no address something else than of one that is refused', async () => {
+    const resolve = () => Promise.reject(new Error('getaddrinfo ENOTFOUND example.org'))
+    await using tried = bench({ resolve })
+    const status = (host: string) => fetchBy(host).replace('/200 OK/ ? "ok " : "refused "', '/ (\\d+) / ? "$1 " : ""')
+    const network = { reason: 'test', hosts: ['example.org'] }
+    const { outputs } = await tried.run([status('example.org'), status('example.com')], { network })
+    expect(outputs[0]).toMatch(/^502 .*ENOTFOUND/s)
+    expect(outputs[1]).toMatch(/^403 .*not among the hosts/s)
+  })
+
   it("does not reach a named host that the operator's list leaves out", async () => {
     await using tried = bench({ allowedHosts: ['example.net'] })
     const { outputs } = await tried.run([fetchBy('example.org')], {
