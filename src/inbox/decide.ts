@@ -61,7 +61,8 @@ export function createDecisions(options: DecideOptions): Decisions {
       if ('sentence' in waiting) return waiting
       const edited = editedPlan(task, commands)
       if ('sentence' in edited) return edited
-      const plan = { ...edited, network: networkOf(edited, currentRound(task)?.plan, options.reviewer) }
+      const plan = checked({ ...edited, network: networkOf(edited, currentRound(task)?.plan, options.reviewer) })
+      if ('sentence' in plan) return plan
       const box = await options.box()
       if (box === undefined)
         return invalid('No worker is running, so the plan cannot be checked. Start one and try again.')
@@ -91,7 +92,11 @@ function reasons(planned: {
 /** The one check of commands that a person has changed, of a plan that waits and of a task that has ended. */
 export function editedPlan(task: Task, commands: readonly string[]): Plan | Refusal {
   const before = currentRound(task)?.plan
-  const parsed = planSchema.safeParse({ commands, summary: before?.summary ?? '', network: before?.network ?? null })
+  return checked({ commands, summary: before?.summary ?? '', network: before?.network ?? null })
+}
+
+function checked(plan: { [Part in keyof Plan]: unknown }): Plan | Refusal {
+  const parsed = planSchema.safeParse(plan)
   if (parsed.success) return parsed.data
   return invalid(`This plan cannot be used: ${parsed.error.issues.map((issue) => issue.message).join('; ')}.`)
 }
