@@ -1,5 +1,6 @@
 /** What people write: mentions and direct messages begin tasks, replies in a task's thread go on with them. */
 import { MessageFlags, SnowflakeUtil } from 'discord.js'
+import { parseThreadWords, type Verb } from '../../src/core/controls.ts'
 import { errorLine } from '../../src/core/errors.ts'
 import type { Place } from '../../src/core/task.ts'
 import type { MessageView } from '../../src/core/view.ts'
@@ -93,7 +94,8 @@ async function submit(said: SaidMessage, facts: ChannelFacts, here: Place | null
     await speakMarkdown(said, HELP, context)
     return
   }
-  if (said.attachments.length === 0 && isControlWord(said.text)) return explainWord(said, context)
+  const words = parseThreadWords(said.text)
+  if (said.attachments.length === 0 && words.kind === 'control') return explainWord(said, words.verb, context)
   const place = here ?? placeFor({ kind: 'message', channelId: facts.id, messageId: said.id }, facts)
   const outcome = await context.inbox.submit({
     actor: actorOf(said.who, facts),
@@ -168,16 +170,13 @@ async function explainBlank(said: SaidMessage, facts: ChannelFacts, context: Con
   )
 }
 
-const CONTROL_WORD =
-  /^!?\s*(cancel|stop|abort|retry|again|approve|yes|go|reject|no|status|logs?|files|help)[\s.!?…]*$/iu
-
 function isControlWord(text: string): boolean {
-  return CONTROL_WORD.test(text)
+  return parseThreadWords(text).kind === 'control'
 }
 
 /** Where there is no task that it could mean, it is still no request. */
-function explainWord(said: SaidMessage, context: Context): Promise<void> {
-  if (/help/iu.test(said.text)) return speakMarkdown(said, HELP, context)
+function explainWord(said: SaidMessage, verb: Verb, context: Context): Promise<void> {
+  if (verb === 'help') return speakMarkdown(said, HELP, context)
   return speak(said, 'There is no task here. Say that in the thread of the task that you mean, or use /task.', context)
 }
 

@@ -27,8 +27,7 @@ const inputs = z
   .optional()
   .describe('Files to lay into the working directory of the task, under inputs/')
 
-/** What the page to try it begins with. */
-const TO_TRY = { description: '!seq 1 5' }
+/** The page to try it begins with the examples. */
 export const submitBody = z
   .strictObject({
     description,
@@ -43,7 +42,7 @@ export const submitBody = z
       .describe('The same key again answers the same task; as the Idempotency-Key header'),
     inputs,
   })
-  .meta({ example: TO_TRY })
+  .meta({ example: { description: '!seq 1 5' } })
 
 export const refineBody = z
   .strictObject({ text: description, dedupe_key: idempotencyKey.optional(), inputs })

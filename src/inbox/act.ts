@@ -195,7 +195,7 @@ async function whyNotNow(
   { dedupeKey }: ActDetails,
 ): Promise<string | undefined> {
   // The same wish, brought again, is answered with what it has started.
-  if (dedupeKey !== undefined && dedupeKey !== null && (await store.hasKey(dedupeKey))) return undefined
+  if (dedupeKey !== undefined && (await store.hasKey(dedupeKey))) return undefined
   const children = await store.children(task.id)
   const child = children.find(({ kind, status }) => kind === 'resume' && (status === 'done' || !isFinal(status)))
   if (child !== undefined) return `Task #${task.id} is already resumed as #${child.id}.`

@@ -61,7 +61,7 @@ export function createDecisions(options: DecideOptions): Decisions {
       if ('sentence' in waiting) return waiting
       const edited = editedPlan(task, commands)
       if ('sentence' in edited) return edited
-      const plan = checked({ ...edited, network: networkOf(edited, currentRound(task)?.plan, options.reviewer) })
+      const plan = checked({ ...edited, network: networkAfterEdit(edited, currentRound(task)?.plan, options.reviewer) })
       if ('sentence' in plan) return plan
       const box = await options.box()
       if (box === undefined)
@@ -101,14 +101,13 @@ function checked(plan: { [Part in keyof Plan]: unknown }): Plan | Refusal {
   return invalid(`This plan cannot be used: ${parsed.error.issues.map((issue) => issue.message).join('; ')}.`)
 }
 
-/** Hosts that the commands named before go with them; what only the plan's author knew of stays. */
-function networkOf(edited: Plan, before: Plan | undefined, reviewer: Reviewer): NetworkRequest | null {
+/** Hosts that the commands named before go with them; what only the plan's author knew of stays. Null: whatever the commands need now. */
+function networkAfterEdit(edited: Plan, before: Plan | undefined, reviewer: Reviewer): NetworkRequest | null {
   if (before?.network == null) return null
   const named = new Set(reviewer.networkNeeded(before)?.hosts)
   const kept = before.network.hosts.filter((host) => !named.has(host))
-  const needed = reviewer.networkNeeded(edited)
-  if (kept.length === 0) return needed
-  return { ...before.network, hosts: [...new Set([...kept, ...(needed?.hosts ?? [])])] }
+  if (kept.length === 0) return null
+  return { ...before.network, hosts: [...new Set([...kept, ...(reviewer.networkNeeded(edited)?.hosts ?? [])])] }
 }
 
 /** The task as one whose plan with this hash awaits a decision; a null hash means whichever waits now. */

@@ -71,16 +71,18 @@ const MOST_IN_THREAD = 100
 async function cancelLive(options: ReplyOptions, request: ReplyRequest, newest: Task): Promise<ReplyOutcome> {
   const { actor, place, addressed } = request
   const { tasks } = await options.store.list({ place, status: LIVE, limit: MOST_IN_THREAD })
-  const meant = chainOf(tasks)
   // It is talk, too: where nothing lives, only the bot's own name makes it an order.
-  if (meant.length === 0 && !addressed) return { kind: 'ignored' }
+  if (tasks.length === 0 && !addressed) return { kind: 'ignored' }
   if (isAboutEarlier(request, newest)) return saidBefore(newest)
   const cancel = (taskId: number) => options.act(actor, { verb: 'cancel', taskId, hash: null }, { place })
-  const newestOutcome = await cancel(meant[0] ?? newest.id)
-  const outcomes = [newestOutcome]
-  for (const id of meant.slice(1)) outcomes.push(await cancel(id))
-  const told = outcomes.find(({ kind }) => kind !== 'done' && kind !== 'conflict') ?? outcomes.at(-1) ?? newestOutcome
-  return { ...told, sentence: outcomes.map(({ sentence }) => sentence).join(' ') }
+  const [first = newest.id, ...others] = chainOf(tasks)
+  let told = await cancel(first)
+  for (const id of others) {
+    const next = await cancel(id)
+    const isRefused = told.kind !== 'done' && told.kind !== 'conflict'
+    told = { ...(isRefused ? told : next), sentence: `${told.sentence} ${next.sentence}` }
+  }
+  return told
 }
 
 function chainOf(live: readonly TaskSummary[]): number[] {

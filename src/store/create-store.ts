@@ -9,6 +9,7 @@ import { createDeliveryReader, createDeliveryWriter } from './deliveries.ts'
 import type { Commit } from './group-commit.ts'
 import { createInputs } from './inputs.ts'
 import { createDue, createHeartbeat, createRecovery } from './leases.ts'
+import { createListeners } from './listeners.ts'
 import { openDatabase } from './open-database.ts'
 import { createQueueState } from './queue-state.ts'
 import { createTaskReader } from './read-tasks.ts'
@@ -36,7 +37,7 @@ export async function createStore(options: StoreOptions): Promise<Store> {
   const db = openDatabase({ file, logger, synchronous })
   const wake = createWake({ db, file, clock, logger })
   const queue = createWriteQueue(db, wake.committed)
-  const submitWatchers = new Set<() => void>()
+  const submits = createListeners<undefined>((error) => logger.error({ err: error }, 'a watcher of submits failed'))
   let closing: Promise<void> | undefined
   /** The first sign that the file is damaged. Nothing is asked of it after that: what is cached would still look well. */
   let damage: StoreError | undefined
@@ -79,16 +80,11 @@ export async function createStore(options: StoreOptions): Promise<Store> {
     ...createDeliverySide(session),
     submit(task, limits) {
       const written = submit(task, limits)
-      for (const watcher of submitWatchers) watcher()
+      submits.tell(undefined)
       return written
     },
     watch: (listener) => wake.watch(listener),
-    watchSubmits(listener) {
-      // A function of its own, so that the same listener given twice is two watchers.
-      const own = () => listener()
-      submitWatchers.add(own)
-      return { [Symbol.dispose]: () => void submitWatchers.delete(own) }
-    },
+    watchSubmits: (listener) => submits.add(listener),
     [Symbol.asyncDispose]() {
       closing ??= shut()
       return closing

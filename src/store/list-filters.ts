@@ -44,3 +44,14 @@ export function filtersOf(query: ListQuery): Filter[] {
   }
   return filters
 }
+
+/** The conditions as they stand in a WHERE before the cursor's own; for each such text what is prepared once. */
+export function preparedFor<S>(prepare: (where: string) => S): (filters: readonly Filter[]) => S {
+  const known = new Map<string, S>()
+  return (filters) => {
+    const where = filters.map((filter) => `${filter.sql} AND `).join('')
+    const found = known.get(where) ?? prepare(where)
+    known.set(where, found)
+    return found
+  }
+}

@@ -4,7 +4,7 @@
  */
 import type { Database } from 'better-sqlite3'
 import type { ListQuery } from '../ports/store.ts'
-import { filtersOf, NEWEST, statesOf } from './list-filters.ts'
+import { filtersOf, NEWEST, preparedFor, statesOf } from './list-filters.ts'
 import { SUMMARY_JSON } from './summary-json.ts'
 
 export interface PageJson {
@@ -27,7 +27,7 @@ const KEPT_LENGTH = 65_536
 
 /** Undefined for a list that is put together from several parts. `limit` is at least 1. */
 export function createPageJsonReader(db: Database): (query: ListQuery, limit: number) => PageJson | undefined {
-  const prepared = new Map<string, ReturnType<typeof prepare>>()
+  const statementsFor = preparedFor(prepare)
   const kept = new Map<string, { signature: string; page: PageJson }>()
 
   function prepare(where: string) {
@@ -47,15 +47,6 @@ export function createPageJsonReader(db: Database): (query: ListQuery, limit: nu
     }
   }
 
-  function statementsFor(where: string) {
-    let statements = prepared.get(where)
-    if (statements === undefined) {
-      statements = prepare(where)
-      prepared.set(where, statements)
-    }
-    return statements
-  }
-
   /** The oldest makes room. */
   function keep(key: string, signature: string, page: PageJson): void {
     kept.delete(key)
@@ -69,11 +60,10 @@ export function createPageJsonReader(db: Database): (query: ListQuery, limit: nu
     const states = statesOf(query)
     if (states !== null && states.length !== 1) return undefined
     const filters = [...filtersOf(query), ...(states ?? [])]
-    const where = filters.map((filter) => `${filter.sql} AND `).join('')
     const values = filters.flatMap((filter) => filter.values)
     const beforeId = query.beforeId ?? NEWEST
-    const { sign, write } = statementsFor(where)
-    const key = JSON.stringify([where, values, beforeId, limit])
+    const { sign, write } = statementsFor(filters)
+    const key = JSON.stringify([filters, beforeId, limit])
     // With the one after the page, which says whether there is another. Read first: should another process change something in between,
     // the page is newer than its signature, and is written once more.
     const signature = sign.get(...values, beforeId, limit + 1) ?? ''

@@ -3,7 +3,7 @@ import type { StoredEvent, TaskEvent } from '../core/events.ts'
 import type { Platform, Task, TaskSummary } from '../core/task.ts'
 import { summaryJson } from '../core/task-json.ts'
 import type { ListQuery } from '../ports/store.ts'
-import { type Filter, filtersOf, NEWEST, statesOf } from './list-filters.ts'
+import { type Filter, filtersOf, NEWEST, preparedFor, statesOf } from './list-filters.ts'
 import { createPageJsonReader, type PageJson } from './page-json.ts'
 import {
   type ApprovalRow,
@@ -153,22 +153,14 @@ type PageReader = (query: ListQuery, limit: number) => SummaryRow[]
  * `status IN (…)` would have to sort all that match. Tasks that live have no status in an index, they are few beside those that have ended.
  */
 function createPageReader(db: Database): PageReader {
-  const prepared = new Map<string, ReturnType<typeof prepare>>()
-
-  function prepare(where: string) {
-    return db.prepare<(string | number)[], SummaryRow>(
+  const statementFor = preparedFor((where) =>
+    db.prepare<(string | number)[], SummaryRow>(
       `SELECT ${SUMMARY_COLUMNS} FROM task WHERE ${where} id < CAST(? AS INTEGER) ORDER BY id DESC LIMIT CAST(? AS INTEGER)`,
-    )
-  }
+    ),
+  )
 
   function select(filters: readonly Filter[], beforeId: number, limit: number): SummaryRow[] {
-    const where = filters.map((filter) => `${filter.sql} AND `).join('')
-    let statement = prepared.get(where)
-    if (statement === undefined) {
-      statement = prepare(where)
-      prepared.set(where, statement)
-    }
-    return statement.all(...filters.flatMap((filter) => filter.values), beforeId, limit)
+    return statementFor(filters).all(...filters.flatMap((filter) => filter.values), beforeId, limit)
   }
 
   return (query, limit) => {

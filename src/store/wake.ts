@@ -12,6 +12,7 @@ import type { Logger } from '../ports/logger.ts'
 import type { Change } from '../ports/store.ts'
 import type { Commit } from './group-commit.ts'
 import { type Listener, listen } from './listen.ts'
+import { createListeners } from './listeners.ts'
 import { createMissedEvents } from './missed-events.ts'
 import { createRinger, type Ring, type Ringer } from './ring.ts'
 import { openWakeFolder, type WakeFolder } from './wake-folder.ts'
@@ -31,7 +32,6 @@ interface Context {
   logger: Logger
 }
 
-type Watcher = (change: Change) => void
 type OpenFolder = () => WakeFolder | null
 
 export function createWake(context: Context): Wake {
@@ -60,28 +60,14 @@ export function createWake(context: Context): Wake {
 }
 
 function createWatchers(logger: Logger) {
-  const watchers = new Set<Watcher>()
-
-  function call(change: Change): void {
-    for (const watcher of watchers) {
-      try {
-        watcher(change)
-      } catch (error) {
-        logger.error({ err: error, taskId: change.taskId }, `[TASK ${change.taskId}] a watcher of the store failed`)
-      }
-    }
-  }
-
+  const { tell, add } = createListeners<Change>((error, { taskId }) =>
+    logger.error({ err: error, taskId }, `[TASK ${taskId}] a watcher of the store failed`),
+  )
   return {
+    add,
     tell(tasks: Iterable<number>, deliveries: Iterable<number>): void {
-      for (const taskId of tasks) call({ kind: 'task', taskId })
-      for (const taskId of deliveries) call({ kind: 'delivery', taskId })
-    },
-    add(watcher: Watcher): Disposable {
-      // A function of its own, so that the same listener given twice is two watchers.
-      const own: Watcher = (change) => watcher(change)
-      watchers.add(own)
-      return { [Symbol.dispose]: () => void watchers.delete(own) }
+      for (const taskId of tasks) tell({ kind: 'task', taskId })
+      for (const taskId of deliveries) tell({ kind: 'delivery', taskId })
     },
   }
 }
